@@ -1,0 +1,37 @@
+"""Hidden activations of any PyTorch model, labelled, and on into similarity analysis.
+
+The public names are loaded on first use, so that importing the package imports neither torch nor
+xarray.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lens_pipeline.pipeline.open_run import open_run
+    from lens_pipeline.tracer.drawing import draw
+    from lens_pipeline.tracer.run import trace
+    from lens_pipeline.tracer.validation import validate
+
+__all__ = ["__version__", "draw", "open_run", "trace", "validate"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "trace": "lens_pipeline.tracer.run",
+    "validate": "lens_pipeline.tracer.validation",
+    "draw": "lens_pipeline.tracer.drawing",
+    "open_run": "lens_pipeline.pipeline.open_run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""From labelled activations to dissimilarity matrices, comparisons and figures."""

@@ -1,0 +1,104 @@
+"""A Task: one model on one slice of the stimuli, small enough to send to any worker.
+
+A Task is frozen, picklable and says everything that its result depends on; its key is a digest of
+that content. Two Tasks with one key have the same result, so a shard found under a key is done.
+This module imports no torch: a finished run recognises itself without loading it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lens_pipeline.digests import digest_value
+from lens_pipeline.models.spec import ModelSpec, to_json
+
+# Raised whenever the same Task would give other bytes than before.
+FORMAT = 1
+
+_VERSIONED = ("lens-pipeline", "torch", "torchvision", "timm", "pillow", "numpy")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How the forward pass is run."""
+
+    # "cpu", "cuda" or "cuda:1"; never "auto", which is resolved before a Task is made
+    device: str = "cpu"
+    # torch threads of the worker; part of the key, since sums depend on it in the last bits
+    threads: int = 1
+    # stimuli per forward pass
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model x a slice of a stimulus set x selectors x postfunctions."""
+
+    model: ModelSpec
+    # digest of each file that the model is made from (weights, the user's source), by role
+    model_digests: tuple[tuple[str, str], ...]
+    # folder that `files` are relative to
+    root: Path
+    ids: tuple[str, ...]
+    files: tuple[str, ...]
+    # digest of each stimulus file, aligned with `files`
+    file_digests: tuple[str, ...]
+    # "auto" and presets are resolved to selectors before a Task is made
+    selectors: tuple[str, ...]
+    postfunctions: tuple[str, ...] = ()
+    # digest of the source of each user postfunction, by its dotted path
+    postfunction_digests: tuple[tuple[str, str], ...] = ()
+    runtime: Runtime = field(default_factory=Runtime)
+    # position of the first stimulus of this slice in the whole set
+    start: int = 0
+
+
+def task_key(task: Task) -> str:
+    """Return the digest of everything that the Task's result depends on.
+
+    Paths and batch size are left out: they change where and how fast, not what.
+    """
+    return digest_value({"format": FORMAT, "model": _model_facts(task), **_input_facts(task)})
+
+
+def run_key(task: Task) -> str:
+    """Return the digest of what all Tasks of one run share: everything but the stimuli."""
+    facts = _input_facts(task)
+    del facts["ids"], facts["files"]
+    return digest_value({"format": FORMAT, "model": _model_facts(task), **facts})
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the installed versions of the packages that a result depends on."""
+    found = {}
+    for name in _VERSIONED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def _model_facts(task: Task) -> dict[str, Any]:
+    spec = to_json(task.model)
+    digests = dict(task.model_digests)
+    if "weights" in digests:
+        spec["weights"] = "by digest"
+    return {"spec": spec, "digests": digests, "versions": versions()}
+
+
+def _input_facts(task: Task) -> dict[str, Any]:
+    return {
+        "ids": task.ids,
+        "files": task.file_digests,
+        "selectors": task.selectors,
+        "postfunctions": task.postfunctions,
+        "postfunction_digests": task.postfunction_digests,
+        "device": task.runtime.device.partition(":")[0],
+        "threads": task.runtime.threads,
+    }

@@ -1,0 +1,1 @@
+"""PyTorch's forward pass, written down: every operation, its value and its place."""

@@ -1,0 +1,126 @@
+"""Turns what a Recorder wrote into a Trace: layers found, labels given, everything frozen."""
+
+from __future__ import annotations
+
+import torch
+
+from lens_pipeline.tracer.labels import layer_labels, op_label
+from lens_pipeline.tracer.loops import Visit, find_layers
+from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter
+from lens_pipeline.tracer.recorder import RawOp, Recorder
+from lens_pipeline.tracer.tensors import nbytes
+from lens_pipeline.tracer.trace import Trace
+
+
+def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> Trace:
+    """Return the Trace of a forward pass that has ended."""
+    layer_of, pass_of = find_layers([_visit(recorder, op) for op in recorder.ops])
+    layers = _layers(recorder.ops, layer_of)
+    return Trace(
+        model_name=type(model).__name__,
+        ops=tuple(
+            _op(recorder, index, layers[layer], number)
+            for index, (layer, number) in enumerate(zip(layer_of, pass_of, strict=True))
+        ),
+        layers=layers,
+        module_calls=_module_calls(recorder),
+        sites=recorder.sites.all(),
+        parameters=_parameters(model),
+        modules=tuple((name, type(module).__name__) for name, module in model.named_modules()),
+        complete=not recorder.gaps,
+        gaps=tuple(
+            gap if times == 1 else f"{gap} ({times} times)" for gap, times in recorder.gaps.items()
+        ),
+        seconds=seconds,
+    )
+
+
+def _visit(recorder: Recorder, op: RawOp) -> Visit:
+    call = op.call
+    inside = call.module_call
+    return Visit(
+        function=(call.function.layer_type, op.output_index),
+        parameters=tuple(call.parameters),
+        site=call.site,
+        module=None if inside is None else recorder.module_calls[inside].address,
+        parents=tuple(call.parents),
+        alone=call.kind != "call",
+    )
+
+
+def _layers(ops: list[RawOp], layer_of: list[int]) -> tuple[Layer, ...]:
+    members: list[list[int]] = []
+    for index, layer in enumerate(layer_of):
+        if layer == len(members):
+            members.append([])
+        members[layer].append(index)
+    types = [ops[indices[0]].call.function.layer_type for indices in members]
+    return tuple(
+        Layer(index, label, kind, tuple(indices))
+        for index, (label, kind, indices) in enumerate(
+            zip(layer_labels(types), types, members, strict=True)
+        )
+    )
+
+
+def _op(recorder: Recorder, index: int, layer: Layer, pass_number: int) -> Op:
+    raw = recorder.ops[index]
+    call = raw.call
+    return Op(
+        index=index,
+        kind=call.kind,
+        name=call.function.name,
+        label=op_label(layer.label, pass_number=pass_number, n_passes=len(layer.ops)),
+        layer=layer.index,
+        pass_number=pass_number,
+        function=call.func,
+        args=call.args,
+        kwargs=call.kwargs,
+        parents=tuple(call.parents),
+        parameters=tuple(call.parameters),
+        buffers=tuple(call.buffers),
+        call=call.number,
+        output_index=raw.output_index,
+        in_place=call.in_place,
+        module_call=call.module_call,
+        site=call.site,
+        shape=raw.shape,
+        dtype=raw.dtype,
+        device=raw.device,
+        nbytes=raw.nbytes,
+        requires_grad=raw.requires_grad,
+        grad_fn=raw.grad_fn,
+        seconds=call.seconds,
+        value=recorder.kept.values.get(index),
+    )
+
+
+def _module_calls(recorder: Recorder) -> tuple[ModuleCall, ...]:
+    return tuple(
+        ModuleCall(
+            index=index,
+            address=call.address,
+            class_name=type(call.module).__name__,
+            number=call.number,
+            parent=call.parent,
+            site=call.site,
+            outputs=call.outputs,
+            first=call.first,
+            last=call.last,
+        )
+        for index, call in enumerate(recorder.module_calls)
+    )
+
+
+def _parameters(model: torch.nn.Module) -> tuple[Parameter, ...]:
+    addresses: dict[int, list[str]] = {}
+    tensors: dict[int, torch.Tensor] = {}
+    for address, tensor in model.named_parameters(remove_duplicate=False):
+        addresses.setdefault(id(tensor), []).append(address)
+        tensors[id(tensor)] = tensor
+    return tuple(
+        Parameter(
+            tuple(names), tuple(tensor.shape), tensor.dtype, nbytes(tensor), tensor.requires_grad
+        )
+        for names, tensor in zip(addresses.values(), tensors.values(), strict=True)
+    )

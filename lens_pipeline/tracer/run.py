@@ -1,0 +1,119 @@
+"""`trace`: run a model once and return everything it did.
+
+All side effects stand between the opening and the closing of one fence; they are undone in reverse
+order, also after an exception. The caller's random generators are as they were before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+
+from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.assemble import assemble
+from lens_pipeline.tracer.interception import Interception, Witness
+from lens_pipeline.tracer.modules import watch_modules
+from lens_pipeline.tracer.recorder import Recorder
+from lens_pipeline.tracer.tensors import leaves
+from lens_pipeline.tracer.trace import Trace
+
+Keep = Literal["all"] | Collection[int] | None
+
+
+class _Everything:
+    """Contains every Op."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Trace:
+    """Run `model` on `inputs` once, unmodified, and return every operation of the forward pass.
+
+    `inputs`: a tuple is the positional arguments, a dict the keyword arguments, anything else the
+    one argument. `keep`: "all" keeps every value, None none, a collection of Op indices those.
+    Values are detached and are what they were when their operation had run.
+
+    Raises TraceError for something that is not a module or runs outside Python; whatever the
+    model's own forward raises passes through.
+
+    >>> import torch
+    >>> t = trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), torch.zeros(1, 2))
+    >>> [layer.label for layer in t.layers]
+    ['input_1_0', 'linear_1_1', 'relu_1_2', 'output_1_3']
+    """
+    _check(model)
+    args, kwargs = _arguments(inputs)
+    recorder = Recorder(model, _kept(keep))
+    with _generators_kept(), _eager():
+        _add_inputs(recorder, args, kwargs)
+        start = time.perf_counter()
+        with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
+            result = model(*args, **kwargs)
+        seconds = time.perf_counter() - start
+        for path, tensor in leaves(result):
+            recorder.add_output(f"output{path}", tensor)
+    return assemble(recorder, model, seconds=seconds)
+
+
+def _check(model: Any) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(
+            f"A {type(model).__name__} cannot be traced; give a torch.nn.Module, such as the one "
+            "your function calls."
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TraceError(
+            f"{type(model).__name__} is a scripted module, which runs outside Python and shows no "
+            "operations; trace the module that it was scripted from."
+        )
+
+
+def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
+        return inputs, {}
+    if type(inputs) is dict:
+        return (), inputs
+    return (inputs,), {}
+
+
+def _kept(keep: Keep) -> Any:
+    if keep == "all":
+        return _Everything()
+    return frozenset(keep or ())
+
+
+def _add_inputs(recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    seen: set[int] = set()
+    for path, tensor in (*leaves(args, "input"), *leaves(kwargs, "input")):
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            recorder.add_input(path, tensor)
+
+
+@contextlib.contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Leave Python's, NumPy's and torch's random generators as they were."""
+    numpy = sys.modules.get("numpy")
+    state, numpy_state = random.getstate(), numpy.random.get_state() if numpy else None
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=list(cuda)):
+        try:
+            yield
+        finally:
+            random.setstate(state)
+            if numpy:
+                numpy.random.set_state(numpy_state)
+
+
+def _eager() -> contextlib.AbstractContextManager[Any]:
+    """Run compiled models as ordinary Python; where nothing was compiled, do not load the compiler."""
+    if "torch._dynamo" not in sys.modules:
+        return contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager")
