@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.labels import layer_labels, op_label
 from lens_pipeline.tracer.loops import Visit, find_layers
 from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter
-from lens_pipeline.tracer.recorder import RawOp, Recorder
 from lens_pipeline.tracer.tensors import nbytes
 from lens_pipeline.tracer.trace import Trace
+
+if TYPE_CHECKING:
+    import torch
+
+    from lens_pipeline.tracer.recorder import RawOp, Recorder
 
 
 def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> Trace:
@@ -73,7 +77,7 @@ def _op(recorder: Recorder, index: int, layer: Layer, pass_number: int) -> Op:
         label=op_label(layer.label, pass_number=pass_number, n_passes=len(layer.ops)),
         layer=layer.index,
         pass_number=pass_number,
-        function=call.func,
+        function=call.function.func,
         args=call.args,
         kwargs=call.kwargs,
         parents=tuple(call.parents),

@@ -6,9 +6,10 @@ An Op stores its parents and a module call its parent; everything else is derive
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.tracer.records import ModuleCall, Op
+if TYPE_CHECKING:
+    from lens_pipeline.tracer.records import ModuleCall, Op
 
 
 def children(trace: Any) -> list[list[int]]:

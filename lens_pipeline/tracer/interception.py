@@ -14,35 +14,40 @@ mode is active, and values must be those of the plain forward pass.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _GUARDS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
 # Calls that read or set how a tensor is kept, show it, or start a backward pass: they compute no
 # value of the forward pass.
 _NOT_OPS = frozenset(
-    "__repr__ __str__ __format__ __dir__ __hash__ __reduce_ex__ __len__ requires_grad_ "
-    "retain_grad register_hook register_post_accumulate_grad_hook backward share_memory_ "
-    "rename_ _is_view is_shared".split()
+    {"__repr__", "__str__", "__format__", "__dir__", "__hash__", "__reduce_ex__", "__len__"}
+    | {"requires_grad_", "retain_grad", "register_hook", "register_post_accumulate_grad_hook"}
+    | {"backward", "share_memory_", "rename_", "_is_view", "is_shared"}
 )
 _NOT_OP_PROPERTIES = frozenset({"grad", "_base", "requires_grad", "grad_fn"})
 
 _ARITHMETIC = frozenset(
-    "add sub mul div truediv floordiv mod pow matmul and or xor lshift rshift".split()
+    {"add", "sub", "mul", "div", "truediv", "floordiv", "mod", "pow", "matmul"}
+    | {"and", "or", "xor", "lshift", "rshift"}
 )
-_COMMUTES = frozenset("radd rmul rand ror rxor".split())
+_COMMUTES = frozenset({"radd", "rmul", "rand", "ror", "rxor"})
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """What is known of a callable before it is called."""
 
+    # the callable itself; None for an input, an output, or a module that returned its own input
+    func: Callable[..., Any] | None
     # "conv2d", "relu_", "__getitem__"
     name: str
     # the name in labels: "conv2d", "relu", "getitem"
@@ -62,14 +67,9 @@ class Listener(Protocol):
     n_ops: int
 
     def call(
-        self,
-        function: Function,
-        func: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Any,
-        execute: Callable[..., Any] | None = None,
+        self, function: Function, run: Callable[..., Any], args: Sequence[Any], kwargs: Any
     ) -> Any:
-        """Run a leaf call (or `execute` in its stead), write it down, return its result."""
+        """Run a leaf call by `run(*args, **kwargs)`, write it down, return its result."""
 
     def unseen(self, name: str) -> None:
         """Take note of an ATen call that belongs to no recorded call."""
@@ -88,7 +88,7 @@ class Interception(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Any,
-        types: Any,  # noqa: ARG002
+        types: Any,
         args: Any = (),
         kwargs: Any = None,
     ) -> Any:
@@ -115,7 +115,7 @@ class Interception(TorchFunctionMode):
         if self._listener.n_ops > before or not isinstance(result, torch.Tensor):
             return result
         # It returned a tensor without any operation inside, so the call itself is the operation.
-        return self._listener.call(function, func, args, kwargs, lambda *_, **__: result)
+        return self._listener.call(function, lambda *_, **__: result, args, kwargs)
 
 
 class Witness(TorchDispatchMode):
@@ -128,7 +128,7 @@ class Witness(TorchDispatchMode):
     def __torch_dispatch__(
         self,
         func: Any,
-        types: Any,  # noqa: ARG002
+        types: Any,
         args: Any = (),
         kwargs: Any = None,
     ) -> Any:
@@ -142,8 +142,9 @@ def describe(func: Any, opened_globals: dict[int, dict[str, Any]]) -> Function:
     name, owner = _name(func)
     if owner is not None:  # a property of a tensor
         silent = name in _NOT_OP_PROPERTIES or (owner == "__set__" and name != "data")
-        return Function(name, layer_type(name), owner == "__set__", silent, None)
+        return Function(func, name, layer_type(name), owner == "__set__", silent, None)
     return Function(
+        func=func,
         name=name,
         layer_type=layer_type(name),
         writes=_writes(func, name),

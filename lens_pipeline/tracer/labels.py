@@ -7,7 +7,10 @@ with several passes adds `:2`. `linear_1_1` therefore names a layer, `linear_1_1
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def layer_labels(types: Sequence[str]) -> list[str]:

@@ -12,13 +12,16 @@ other time.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Container, Iterable
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.tensors import byte_range, storage_key
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    import torch
 
 
 @dataclass(frozen=True, slots=True)

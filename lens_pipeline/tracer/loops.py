@@ -19,8 +19,11 @@ is one comparison of positions: the smallest previous use among the uses in the 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
 
 
 @dataclass(frozen=True, slots=True)

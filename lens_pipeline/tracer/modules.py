@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
-from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
 from torch.nn.modules import module as nn_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    import torch
 
 
 class ModuleListener(Protocol):
@@ -55,7 +58,7 @@ def watch_modules(model: torch.nn.Module, listener: ModuleListener) -> Iterator[
         if threading.get_ident() == thread:
             listener.leave(module, call[:-1], call[-1])
 
-    def before_stranger(module: torch.nn.Module, *call: Any) -> None:
+    def before_stranger(module: torch.nn.Module, *_: Any) -> None:
         if id(module) not in known and threading.get_ident() == thread:
             listener.enter(module, sys._getframe(1))
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,7 +22,9 @@ from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.sites import Sites
 from lens_pipeline.tracer.tensors import is_plain, leaves, nbytes, replace_tensors
 
-_IDENTITY = Function("identity", "identity", writes=False, silent=False, opened=None)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Sequence
+    from types import FrameType
 
 
 @dataclass(slots=True)
@@ -33,7 +33,6 @@ class RawCall:
 
     kind: str
     function: Function
-    func: Callable[..., Any] | None
     # position among all calls
     number: int
     module_call: int | None
@@ -98,31 +97,23 @@ class Recorder:
         self._open: list[int] = []
         # Switching all dispatch modes off for a call is right only if the witness is the only one.
         self._alone = torch._C._len_torch_dispatch_stack() == 0
-        self._inside_call = False
+        # A recorded call is running: what the witness sees belongs to it.
+        self.quiet = False
 
     # ---- what the interception reports -------------------------------------------------------
 
     def call(
-        self,
-        function: Function,
-        func: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Any,
-        execute: Callable[..., Any] | None = None,
+        self, function: Function, run: Callable[..., Any], args: Sequence[Any], kwargs: Any
     ) -> Any:
-        """Run a leaf call and write one Op for each tensor it returns.
-
-        `execute` is what to run where that is not `func` itself.
-        """
-        call = self._new_call("call", function, func, sys._getframe(1))
-        self._inside_call = True
-        try:
-            tensors = self._read(call, tuple(args), kwargs)
-            targets = _targets(function, args, kwargs)
+        """Run a leaf call and write one Op for each tensor it returns."""
+        call = self._new_call("call", function, sys._getframe(1))
+        tensors = self._read(call, tuple(args), kwargs)
+        targets = _targets(function, args, kwargs)
+        with self._witness_off(tensors):
             self.kept.save_before_write(targets)
             before = None if targets else _version_numbers(tensors)
             start = time.perf_counter()
-            result = self._run(execute or func, args, kwargs, tensors)
+            result = run(*args, **kwargs)
             call.seconds = time.perf_counter() - start
             if before is not None and before != _version_numbers(tensors):
                 self._note_unannounced_write(function, tensors, before)
@@ -130,13 +121,11 @@ class Recorder:
             call.in_place = bool(targets)
             self._add_outputs(call, outputs, single=isinstance(result, torch.Tensor))
             self._note_writes(targets)
-        finally:
-            self._inside_call = False
         return result
 
     def unseen(self, name: str) -> None:
         """Count an ATen call that no recorded call has made."""
-        if not self._inside_call:
+        if not self.quiet:
             address = self.module_calls[self._open[-1]].address if self._open else ""
             self.gaps[f"{name} in {address or 'the model'} was not seen as an operation"] += 1
 
@@ -183,28 +172,23 @@ class Recorder:
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one input tensor."""
-        function = Function(name, "input", writes=False, silent=False, opened=None)
-        self._inside_call = True
-        self._add_outputs(self._new_call("input", function, None, None), [tensor], single=True)
-        self._inside_call = False
+        call = self._new_call("input", _no_function(name, "input"), None)
+        with self._witness_off([tensor]):
+            self._add_outputs(call, [tensor], single=True)
 
     def add_output(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one output tensor."""
-        function = Function(name, "output", writes=False, silent=False, opened=None)
-        call = self._new_call("output", function, None, None)
+        call = self._new_call("output", _no_function(name, "output"), None)
         self._read(call, (tensor,), {})
-        self._inside_call = True
-        self._add_outputs(call, [tensor], single=True, rename=False)
-        self._inside_call = False
+        with self._witness_off([tensor]):
+            self._add_outputs(call, [tensor], single=True, rename=False)
 
     # ---- inside ------------------------------------------------------------------------------
 
-    def _new_call(
-        self, kind: str, function: Function, func: Callable[..., Any] | None, frame: FrameType | None
-    ) -> RawCall:
+    def _new_call(self, kind: str, function: Function, frame: FrameType | None) -> RawCall:
         self._n_calls += 1
         module_call = self._open[-1] if self._open else None
-        return RawCall(kind, function, func, self._n_calls - 1, module_call, self._site(frame))
+        return RawCall(kind, function, self._n_calls - 1, module_call, self._site(frame))
 
     def _site(self, frame: FrameType | None, *, module: str | None = None) -> int:
         if not self._open:
@@ -238,16 +222,14 @@ class Recorder:
             if ref.address not in names:
                 names.append(ref.address)
 
-    def _run(
-        self, func: Callable[..., Any], args: Any, kwargs: Any, tensors: list[torch.Tensor]
-    ) -> Any:
-        if not self._alone or not all(map(is_plain, tensors)):
-            return func(*args, **kwargs)
-        off = torch._C._DisableTorchDispatch()
-        try:
-            return func(*args, **kwargs)
-        finally:
-            del off
+    def _witness_off(self, tensors: list[torch.Tensor]) -> _Off:
+        """Keep the witness from what a recorded call does.
+
+        Dispatch is switched off altogether where nothing else relies on it: that is the plain
+        forward pass to the bit. Subclasses of Tensor and other dispatch modes do rely on it.
+        """
+        switch_off = self._alone and all(map(is_plain, tensors))
+        return _Off(self, switch_off=switch_off)
 
     def _add_outputs(
         self, call: RawCall, outputs: Sequence[torch.Tensor], *, single: bool, rename: bool = True
@@ -270,11 +252,10 @@ class Recorder:
         for _, tensor in leaves(output):
             made_by = self._made_by(tensor)
             if id(tensor) in given and (made_by is None or made_by < closing.first):
-                call = self._new_call("call", _IDENTITY, None, None)
+                call = self._new_call("call", _no_function("identity", "identity"), None)
                 self._read(call, (tensor,), {})
-                self._inside_call = True
-                self._add_outputs(call, [tensor], single=True)
-                self._inside_call = False
+                with self._witness_off([tensor]):
+                    self._add_outputs(call, [tensor], single=True)
 
     def _made_by(self, tensor: torch.Tensor) -> int | None:
         ref = self.lineage.refer(tensor)
@@ -293,6 +274,30 @@ class Recorder:
         for tensor, old, new in zip(tensors, before, _version_numbers(tensors), strict=True):
             if old != new and self.kept.share_memory_with(tensor):
                 self.gaps[f"{function.name} overwrote an argument whose value was kept"] += 1
+
+
+def _no_function(name: str, layer_type: str) -> Function:
+    return Function(None, name, layer_type, writes=False, silent=False, opened=None)
+
+
+class _Off:
+    """While entered, ATen calls are not the witness's business."""
+
+    __slots__ = ("_guard", "_recorder", "_switch_off")
+
+    def __init__(self, recorder: Recorder, *, switch_off: bool) -> None:
+        self._recorder = recorder
+        self._switch_off = switch_off
+        self._guard: Any = None
+
+    def __enter__(self) -> None:
+        self._recorder.quiet = True
+        if self._switch_off:
+            self._guard = torch._C._DisableTorchDispatch()
+
+    def __exit__(self, *_: object) -> None:
+        self._guard = None
+        self._recorder.quiet = False
 
 
 def _addresses_by_id(named: Iterator[tuple[str, torch.Tensor]]) -> dict[int, str]:

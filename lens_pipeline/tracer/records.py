@@ -7,12 +7,14 @@ ModuleCall its parent); whatever else one wants to know is derived in `graph`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+    import torch
 
 
 @dataclass(frozen=True, slots=True)

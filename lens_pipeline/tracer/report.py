@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.tracer.records import Layer, Op
+if TYPE_CHECKING:
+    from lens_pipeline.tracer.records import Layer, Op
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -28,13 +29,13 @@ def trace_report(trace: Any) -> str:
     structure = f"recurrent, at most {n_passes} passes" if n_passes > 1 else "purely feedforward"
     kept = [op for op in trace.ops if op.value is not None]
     n_parameters = sum(_numel(parameter.shape) for parameter in trace.parameters)
+    ran, held = (human_bytes(sum(op.nbytes for op in ops)) for ops in (trace.ops, kept))
+    weights = human_bytes(sum(parameter.nbytes for parameter in trace.parameters))
     lines = [
         f"Trace of {trace.model_name}:",
         f"  Structure: {structure}; {len(trace.modules)} modules.",
-        f"  {len(trace.ops)} operations ({human_bytes(sum(op.nbytes for op in trace.ops))}) ran; "
-        f"{len(kept)} values ({human_bytes(sum(op.nbytes for op in kept))}) kept.",
-        f"  {len(trace.parameters)} parameters ({n_parameters:,} numbers; "
-        f"{human_bytes(sum(parameter.nbytes for parameter in trace.parameters))}).",
+        f"  {len(trace.ops)} operations ({ran}) ran; {len(kept)} values ({held}) kept.",
+        f"  {len(trace.parameters)} parameters ({n_parameters:,} numbers; {weights}).",
         f"  Complete: {'yes' if trace.complete else 'NO: ' + '; '.join(trace.gaps)}.",
         f"  Time: {trace.seconds:.3f} s",
         "  Layers:",

@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -21,7 +21,9 @@ from lens_pipeline.tracer.interception import Interception, Witness
 from lens_pipeline.tracer.modules import watch_modules
 from lens_pipeline.tracer.recorder import Recorder
 from lens_pipeline.tracer.tensors import leaves
-from lens_pipeline.tracer.trace import Trace
+
+if TYPE_CHECKING:
+    from lens_pipeline.tracer.trace import Trace
 
 Keep = Literal["all"] | Collection[int] | None
 
@@ -113,7 +115,8 @@ def _generators_kept() -> Iterator[None]:
 
 
 def _eager() -> contextlib.AbstractContextManager[Any]:
-    """Run compiled models as ordinary Python; where nothing was compiled, do not load the compiler."""
+    """Run compiled models as ordinary Python; the compiler is not loaded for it."""
     if "torch._dynamo" not in sys.modules:
         return contextlib.nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance

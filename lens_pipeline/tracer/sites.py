@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lens_pipeline.tracer.records import Site
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
 
 _TORCH = Path(torch.__file__).parent
 _MACHINERY = (

@@ -45,7 +45,9 @@ def replace_tensors(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
     if kind is dict:
         return {key: replace_tensors(item, replace) for key, item in value.items()}
     if kind is slice:
-        return slice(*(replace_tensors(end, replace) for end in (value.start, value.stop, value.step)))
+        return slice(
+            *(replace_tensors(end, replace) for end in (value.start, value.stop, value.step))
+        )
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return kind(*(replace_tensors(item, replace) for item in value))
     return value
@@ -63,9 +65,10 @@ def nbytes(tensor: torch.Tensor) -> int:
 def storage_key(tensor: torch.Tensor) -> int | None:
     """Return what tells one live storage from another; None where there is no storage to share."""
     try:
-        return tensor.untyped_storage()._cdata
+        key: int = tensor.untyped_storage()._cdata
     except (NotImplementedError, RuntimeError):
         return None
+    return key
 
 
 def byte_range(tensor: torch.Tensor) -> tuple[int, int]:

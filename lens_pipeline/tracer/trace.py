@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import SelectorError, nearest
-from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter, Site
 from lens_pipeline.tracer.report import op_report, trace_report
+
+if TYPE_CHECKING:
+    from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter, Site
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""Runs one Task: batches through the model, kept outputs through the chain, rows into a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lens_pipeline.errors import TraceError
+from lens_pipeline.extraction.batches import batches
+from lens_pipeline.extraction.stimulus_axis import stimuli_first
+from lens_pipeline.postfunctions import compile_chain, parse_postfunctions, unit_dims
+from lens_pipeline.store.shards import open_shard, read_shard, shard_path
+from lens_pipeline.task import task_key
+from lens_pipeline.tracer.graph import structure_digest
+from lens_pipeline.tracer.run import trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lens_pipeline.extraction.probe import Structure
+    from lens_pipeline.models.loading import LoadedModel
+    from lens_pipeline.postfunctions import Application
+    from lens_pipeline.store.shards import ShardRecord
+    from lens_pipeline.task import Runtime, Task
+    from lens_pipeline.tracer.trace import Trace
+
+# Called after each batch with the number of its stimuli and of the bytes they took.
+Progress = Callable[[int, int], None]
+Rows = dict[tuple[str, int | None], np.ndarray]
+
+
+def prepare_torch(runtime: Runtime) -> None:
+    """Set the number of torch threads of this process, which decides the last bits of sums."""
+    torch.set_num_threads(runtime.threads)
+
+
+def extract(
+    task: Task,
+    loaded: LoadedModel,
+    structure: Structure,
+    *,
+    folder: Path,
+    attrs: Mapping[str, Any],
+    on_batch: Progress | None = None,
+) -> ShardRecord:
+    """Run the Task and write its shard into `folder`; memory does not grow with its length.
+
+    The model's module must be on the Task's device. Raises TraceError if a batch computes another
+    graph than the probe did, StimulusError for a file that cannot be decoded, PostfunctionError,
+    and StoreError if the shard cannot be written.
+    """
+    chain = compile_chain(parse_postfunctions(task.postfunctions))
+    key = task_key(task)
+    path = shard_path(folder, key)
+    with open_shard(
+        path, key=key, layers=structure.layers, stimulus_ids=task.ids, attrs=attrs
+    ) as shard:
+        for start, rows in _rows_by_batch(task, loaded, structure, chain):
+            shard.write(start, rows)
+            if on_batch:
+                n_stimuli = len(next(iter(rows.values())))
+                on_batch(n_stimuli, sum(array.nbytes for array in rows.values()))
+    return read_shard(path)
+
+
+def _rows_by_batch(
+    task: Task, loaded: LoadedModel, structure: Structure, chain: Application
+) -> Iterator[tuple[int, Rows]]:
+    paths = [task.root / file for file in task.files]
+    ops = [pick.op for pick in structure.picks]
+    for start, inputs in batches(paths, loaded.transform, batch_size=task.runtime.batch_size):
+        with torch.no_grad():
+            traced = trace(loaded.module, (inputs.to(task.runtime.device),), keep=ops)
+        if structure_digest(traced) != structure.digest:
+            raise TraceError(
+                f"{loaded.spec.name} computed another graph for the {len(inputs)} stimuli from "
+                f"{task.ids[start]!r} on than for the first ones: its forward pass depends on its "
+                "input, so its activations cannot be stored as one tree."
+            )
+        yield start, _rows(traced, structure, chain)
+
+
+def _rows(traced: Trace, structure: Structure, chain: Application) -> Rows:
+    """Return the batch's values by layer and run, each of shape (stimulus, pass, *units)."""
+    values: dict[tuple[str, int], np.ndarray] = {}
+    for pick in structure.picks:
+        value = traced.ops[pick.op].value
+        assert value is not None
+        first = stimuli_first(value, pick.axis)
+        result, _ = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
+        values[pick.layer, pick.pass_number] = _to_numpy(result)
+    return {
+        (spec.name, spec.run): _stack([values[spec.name, number] for number in spec.passes])
+        for spec in structure.layers
+    }
+
+
+def _stack(passes: list[np.ndarray]) -> np.ndarray:
+    return passes[0][:, None] if len(passes) == 1 else np.stack(passes, axis=1)
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    if tensor.dtype in (torch.float16, torch.bfloat16):
+        tensor = tensor.float()
+    array: np.ndarray = tensor.cpu().resolve_conj().resolve_neg().numpy()
+    return array
