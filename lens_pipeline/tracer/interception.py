@@ -122,7 +122,7 @@ class Witness(TorchDispatchMode):
     """Counts the ATen calls that happen under no recorded call."""
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._listener = listener
 
     def __torch_dispatch__(

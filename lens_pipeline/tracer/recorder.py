@@ -153,16 +153,19 @@ class Recorder:
         """Close the call of `module`, and whatever was left open inside it."""
         if not any(self.module_calls[index].module is module for index in self._open):
             return
-        while True:
+        closing = self.module_calls[self._open[-1]]
+        while closing.module is not module:
+            self._close(closing)
             closing = self.module_calls[self._open[-1]]
-            if closing.module is module:
-                self._name_passed_through(closing, inputs, output)
-                made = [self._made_by(tensor) for _, tensor in leaves(output)]
-                closing.outputs = tuple(op for op in made if op is not None)
-            closing.last, closing.frame = self.n_ops, None
-            self._open.pop()
-            if closing.module is module:
-                return
+        with torch._C.DisableTorchFunction():
+            self._name_passed_through(closing, inputs, output)
+            made = [self._made_by(tensor) for _, tensor in leaves(output)]
+        closing.outputs = tuple(op for op in made if op is not None)
+        self._close(closing)
+
+    def _close(self, closing: RawModuleCall) -> None:
+        closing.last, closing.frame = self.n_ops, None
+        self._open.pop()
 
     def foreign_thread(self) -> None:
         """Take note that a part of the model ran where it cannot be seen."""

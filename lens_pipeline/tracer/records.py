@@ -54,7 +54,8 @@ class Site:
     parent: int | None
     # address of the enclosing module, "" for the model itself
     module: str
-    # code object and instruction offset of each frame between the module's call and the op's,
+    # code object and instruction offset (of the first instruction of its stretch of source)
+    # of each frame between the module's call and the op's,
     # innermost first
     frames: tuple[tuple[CodeType, int], ...]
 

@@ -1,10 +1,11 @@
 """The place in the source that a call came from, numbered.
 
-A site is the chain of (module instance, code object, instruction offset) from the model's forward
-to the call. It tells the body of a loop (one site, visited again) from the same module called on
-another line (another site). Frames of the machinery that merely carries a call are left out;
-torch's other Python code is kept, since several operations of one torch function are several
-places.
+A site is the chain of (module instance, code object, instruction) from the model's forward to the
+call. It tells the body of a loop (one site, visited again) from the same module called on another
+line (another site). Instructions that Python compiled from the same stretch of source are one: the
+test of a `while` loop is compiled twice, once for the first round. Frames of the machinery that
+merely carries a call are left out; torch's other Python code is kept, since several operations of
+one torch function are several places.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Sites:
     def __init__(self) -> None:
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._sites: list[Site] = []
-        # Whether a code object is kept in chains, by its id; code objects hash slowly.
-        self._kept: dict[int, bool] = {}
+        # By the id of a code object, which hashes slowly itself: for each instruction the offset
+        # of the first one from the same stretch of source; None for the machinery.
+        self._places: dict[int, list[int] | None] = {}
         # Keeps the code objects alive whose ids are in use.
         self._codes: dict[int, CodeType] = {}
 
@@ -51,12 +53,10 @@ class Sites:
         """
         chain: list[int] = []
         while frame is not None and frame is not until:
-            code = frame.f_code
-            kept = self._kept.get(id(code))
-            if kept is None:
-                kept = self._learn(code)
-            if kept:
-                chain += (id(code), frame.f_lasti)
+            code = id(frame.f_code)
+            places = self._places[code] if code in self._places else self._learn(frame.f_code)
+            if places:
+                chain += (code, places[frame.f_lasti >> 1])
             frame = frame.f_back
         key = (parent, module, *chain)
         known = self._numbers.get(key)
@@ -66,10 +66,11 @@ class Sites:
         """Return the sites in the order of their numbers."""
         return tuple(self._sites)
 
-    def _learn(self, code: CodeType) -> bool:
+    def _learn(self, code: CodeType) -> list[int] | None:
         self._codes[id(code)] = code
-        kept = self._kept[id(code)] = not code.co_filename.startswith(_MACHINERY)
-        return kept
+        machinery = code.co_filename.startswith(_MACHINERY)
+        places = self._places[id(code)] = None if machinery else _places(code)
+        return places
 
     def _add(self, key: tuple[Any, ...]) -> int:
         parent, module, *chain = key
@@ -80,3 +81,12 @@ class Sites:
         self._sites.append(Site(parent, module, frames))
         self._numbers[key] = len(self._sites) - 1
         return len(self._sites) - 1
+
+
+def _places(code: CodeType) -> list[int]:
+    """Return for each instruction the offset of the first one from the same stretch of source."""
+    first: dict[tuple[int | None, ...], int] = {}
+    return [
+        2 * number if None in position else first.setdefault(position, 2 * number)
+        for number, position in enumerate(code.co_positions())
+    ]

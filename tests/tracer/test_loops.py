@@ -1,0 +1,83 @@
+"""Which Ops are the same layer: the rule on real forward passes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lens_pipeline import trace
+from lens_pipeline.tracer.loops import Visit, find_layers
+from tests import zoo
+
+
+def passes(model: torch.nn.Module, *shape: int) -> str:
+    """Layers of a forward pass with their number of passes, as text."""
+    torch.manual_seed(0)
+    traced = trace(model, torch.ones(shape or (2, 5)), keep=None)
+    inner = [layer for layer in traced.layers if layer.type not in ("input", "output")]
+    return " ".join(f"{layer.label}x{len(layer.ops)}" for layer in inner)
+
+
+CASES = [
+    (zoo.Recurrent(), "linear_1_1x4 add_1_2x4 mul_1_3x4"),
+    (zoo.Recurrent(times=1), "linear_1_1x1 add_1_2x1 mul_1_3x1"),
+    (zoo.ThreeSines(), "sin_1_1x3"),
+    (zoo.NestedLoops(), "sin_1_1x4 cos_1_2x2"),
+    (zoo.ChangingScalar(), "add_1_1x3"),
+    (zoo.GrowingTensor(), "cat_1_1x3"),
+    (zoo.TwoLoopsApart(), "sin_1_1x2 cos_1_2x1 sin_2_3x2"),
+    (zoo.TwoLoopsOneLinear(), "linear_1_1x5 cos_1_2x1"),
+    (zoo.HandUnrolled(), "linear_1_1x2 relu_1_2x2"),
+    (zoo.Siamese(), "linear_1_1x2 relu_1_2x2 mul_1_3x1 sub_1_4x1"),
+    (zoo.Tied(), "linear_1_1x2 sin_1_2x1"),
+    (zoo.Stack(), "linear_1_1x1 add_1_2x1 linear_2_3x1 add_2_4x1 linear_3_5x1 add_3_6x1"),
+    (
+        zoo.FunctionalStack(),
+        "linear_1_1x1 relu_1_2x1 linear_2_3x1 relu_2_4x1 linear_3_5x1 relu_3_6x1",
+    ),
+    (zoo.AlternatingBranch(), "linear_1_1x4 cos_1_2x2 sin_1_3x2"),
+    (zoo.WhileLoop(), "sum_1_1x3 lt_1_2x3 mul_1_3x2"),
+    (zoo.TwiceInOneExpression(), "sin_1_1x1 sin_2_2x1"),
+]
+
+
+@pytest.mark.parametrize(("model", "expected"), CASES, ids=lambda case: type(case).__name__)
+def test_outcome(model: torch.nn.Module, expected: str) -> None:
+    """Every case has exactly these layers and passes."""
+    if isinstance(model, str):
+        pytest.fail("the cases are pairs of a model and its layers")
+    assert passes(model) == expected
+
+
+def test_one_relu_module_is_two_layers_and_two_calls() -> None:
+    """A ReLU module called after bn1 and after the addition is two layers; the module is one."""
+    traced = trace(zoo.ResidualBlock().eval(), torch.randn(1, 3, 4, 4))
+    relus = [layer.label for layer in traced.layers if layer.type == "relu"]
+    calls = [call.number for call in traced.module_calls if call.address == "relu"]
+    assert (len(relus), calls) == (2, [1, 2])
+
+
+def test_single_pass_has_no_suffix() -> None:
+    """A loop that ran once is not numbered."""
+    assert [op.label for op in trace(zoo.Recurrent(times=1), torch.ones(2, 5)).ops] == [
+        "input_1_0",
+        "linear_1_1",
+        "add_1_2",
+        "mul_1_3",
+        "output_1_4",
+    ]
+
+
+def test_interval_that_returns_to_a_parameter_is_a_loop() -> None:
+    """The rule alone: a site between uses of one parameter recurs, between new ones it stacks."""
+
+    def visits(parameters: list[str]) -> list[Visit]:
+        found = []
+        for number, parameter in enumerate(parameters):
+            found.append(Visit("linear", (parameter,), site=0, module="", parents=()))
+            found.append(Visit("relu", (), site=1, module="", parents=(2 * number,)))
+        return found
+
+    assert find_layers(visits(["a", "b", "a", "b"]))[0] == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert find_layers(visits(["a", "b", "c"]))[0] == [0, 1, 2, 3, 4, 5]
+    assert find_layers(visits(["a", "a", "a"]))[1] == [1, 1, 2, 2, 3, 3]
