@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from lens_pipeline.errors import TraceError
+from lens_pipeline.errors import PostfunctionError, TraceError
 from lens_pipeline.extraction.batches import batches
 from lens_pipeline.extraction.stimulus_axis import stimuli_first
-from lens_pipeline.postfunctions import compile_chain, parse_postfunctions, unit_dims
+from lens_pipeline.postfunctions import (
+    compile_chain,
+    parse_postfunctions,
+    source_digests,
+    unit_dims,
+)
 from lens_pipeline.store.shards import open_shard, read_shard, shard_path
 from lens_pipeline.task import task_key
 from lens_pipeline.tracer.graph import structure_digest
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
     from lens_pipeline.extraction.probe import Structure
     from lens_pipeline.models.loading import LoadedModel
-    from lens_pipeline.postfunctions import Application
+    from lens_pipeline.postfunctions import Application, Chain
     from lens_pipeline.store.shards import ShardRecord
     from lens_pipeline.task import Runtime, Task
     from lens_pipeline.tracer.trace import Trace
@@ -52,12 +57,9 @@ def extract(
     graph than the probe did, StimulusError for a file that cannot be decoded, PostfunctionError,
     and StoreError if the shard cannot be written.
     """
-    chain = compile_chain(parse_postfunctions(task.postfunctions))
-    key = task_key(task)
-    path = shard_path(folder, key)
-    with open_shard(
-        path, key=key, layers=structure.layers, stimulus_ids=task.ids, attrs=attrs
-    ) as shard:
+    chain = compile_chain(_unchanged_chain(task))
+    path = shard_path(folder, task_key(task))
+    with open_shard(path, layers=structure.layers, stimulus_ids=task.ids, attrs=attrs) as shard:
         for start, rows in _rows_by_batch(task, loaded, structure, chain):
             shard.write(start, rows)
             if on_batch:
@@ -66,21 +68,46 @@ def extract(
     return read_shard(path)
 
 
+def _unchanged_chain(task: Task) -> Chain:
+    chain = parse_postfunctions(task.postfunctions)
+    if source_digests(chain) != task.postfunction_digests:
+        names = ", ".join(name for name, _ in task.postfunction_digests)
+        raise PostfunctionError(
+            f"The source of {names} has changed since the run began; give the same command again."
+        )
+    return chain
+
+
 def _rows_by_batch(
     task: Task, loaded: LoadedModel, structure: Structure, chain: Application
 ) -> Iterator[tuple[int, Rows]]:
     paths = [task.root / file for file in task.files]
     ops = [pick.op for pick in structure.picks]
-    for start, inputs in batches(paths, loaded.transform, batch_size=task.runtime.batch_size):
+    size = task.runtime.batch_size
+    for start, inputs in batches(paths, loaded.transform, batch_size=size):
+        whole = _filled(inputs, size) if start else inputs
         with torch.no_grad():
-            traced = trace(loaded.module, (inputs.to(task.runtime.device),), keep=ops)
+            traced = trace(loaded.module, (whole.to(task.runtime.device),), keep=ops)
         if structure_digest(traced) != structure.digest:
             raise TraceError(
                 f"{loaded.spec.name} computed another graph for the {len(inputs)} stimuli from "
                 f"{task.ids[start]!r} on than for the first ones: its forward pass depends on its "
                 "input, so its activations cannot be stored as one tree."
             )
-        yield start, _rows(traced, structure, chain)
+        rows = _rows(traced, structure, chain)
+        yield start, {layer: values[: len(inputs)] for layer, values in rows.items()}
+
+
+def _filled(inputs: torch.Tensor, size: int) -> torch.Tensor:
+    """Repeat the last stimulus until the batch is full.
+
+    Kernels are chosen by batch size, so a stimulus in a shorter last batch would differ in its last
+    bits from the same stimulus elsewhere.
+    """
+    missing = size - len(inputs)
+    return (
+        torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
+    )
 
 
 def _rows(traced: Trace, structure: Structure, chain: Application) -> Rows:

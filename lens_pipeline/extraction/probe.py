@@ -18,7 +18,12 @@ from lens_pipeline.extraction.stimulus_axis import (
     stimuli_first,
 )
 from lens_pipeline.models.catalogue import preset_layers
-from lens_pipeline.postfunctions import compile_chain, parse_postfunctions, unit_dims
+from lens_pipeline.postfunctions import (
+    chain_texts,
+    compile_chain,
+    parse_postfunctions,
+    unit_dims,
+)
 from lens_pipeline.selectors import Selected, auto_layers, parse_selectors, select
 from lens_pipeline.store.schema import LayerSpec
 from lens_pipeline.tracer.graph import first_difference, structure_digest
@@ -120,13 +125,14 @@ def probe(
     large = _trace(loaded, three, keep=wanted)
     _check_same(loaded, small, large)
     picks, skipped = _picks(selected, small, large)
-    _refuse_skipped(texts, picks, skipped)
-    chain = compile_chain(parse_postfunctions(postfunctions))
+    _refuse_skipped(_named(outline, texts), picks, skipped)
+    parsed = parse_postfunctions(postfunctions)
+    chain = compile_chain(parsed)
     kept = [_apply(pick, large, chain) for pick in picks]
     specs = layer_specs(kept)
     return Structure(
         selectors=texts,
-        postfunctions=tuple(postfunctions),
+        postfunctions=chain_texts(parsed),
         digest=structure_digest(large),
         picks=picks,
         layers=specs,
@@ -213,12 +219,18 @@ def _picks(
     return tuple(sorted(picks, key=lambda pick: pick.op)), tuple(skipped.items())
 
 
+def _named(traced: Trace, texts: Sequence[str]) -> set[str]:
+    """Return the layers that were asked for by name rather than by a glob or `all`."""
+    plain = [text for text in texts if text != "all" and not set("*?[") & set(text.split(":")[0])]
+    return {one.name for one in select(traced, parse_selectors(plain))} if plain else set()
+
+
 def _refuse_skipped(
-    texts: Sequence[str], picks: Sequence[Pick], skipped: Sequence[tuple[str, str]]
+    named: set[str], picks: Sequence[Pick], skipped: Sequence[tuple[str, str]]
 ) -> None:
     """A layer that was asked for by name must be kept; one that a glob matched may be left out."""
     for name, reason in skipped:
-        if name in texts or not picks:
+        if name in named or not picks:
             raise SelectorError(
                 f"Layer {name} cannot be stored by stimulus: {reason}; choose another layer."
             )

@@ -60,7 +60,7 @@ def stimuli_first(value: Tensor, place: StimulusAxis) -> Tensor:
         return value.movedim(place.axis, 0)
     n = value.shape[place.axis] // place.merged
     sizes = (n, place.merged) if place.stimulus_is_slow else (place.merged, n)
-    apart = value.unflatten(place.axis, sizes)
+    apart: Tensor = value.unflatten(place.axis, sizes)
     return apart.movedim(place.axis + (0 if place.stimulus_is_slow else 1), 0)
 
 

@@ -1,8 +1,8 @@
 """Postfunctions: what is done to a selected output before it is kept.
 
-A chain is parsed from names (`spatial_mean`, `srp:1024`, `my_lab.pooling:top_k`) into a frozen value
-without importing torch, so a wrong name is refused before any model is loaded. A compiled chain maps
-one tensor of shape (stimulus, *units) and the names of its unit axes to another such pair.
+A chain is parsed from names (`spatial_mean`, `srp:1024`, `my_lab.pooling:top_k`) into a frozen
+value without importing torch, so a wrong name is refused before any model is loaded. A compiled
+chain maps a tensor of shape (stimulus, *units) and the names of its unit axes to another such pair.
 
 What a function has to work on is decided by axis names, not by position: a spatial function leaves
 a layer without rows and columns as it is, so one chain serves convolutions, tokens and vectors. The

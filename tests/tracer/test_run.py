@@ -38,7 +38,7 @@ NETS = ["alexnet", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "densenet1
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_module_output_equals_its_hook(name: str) -> None:
-    """Each call of each module has the very values that a plain hook sees, and nothing is missed."""
+    """Each call of each module has the very values that a plain hook sees; nothing is missed."""
     torch.manual_seed(0)
     model = torchvision.models.get_model(name, weights=None).eval()
     x = torch.rand(2, 3, 64, 64)
