@@ -1,0 +1,68 @@
+"""A Task's key: what changes it and what does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import pytest
+
+from lens_pipeline.models.spec import ModelSpec
+from lens_pipeline.task import Runtime, Task, run_key, task_key
+
+TASK = Task(
+    model=ModelSpec("torchvision", "resnet18", "/weights/a.pth"),
+    model_digests=(("weights", "d1"),),
+    root=Path("/stimuli"),
+    ids=("a", "b"),
+    files=("a.png", "b.png"),
+    file_digests=("f1", "f2"),
+    selectors=("layer4",),
+    postfunctions=("spatial_mean",),
+)
+
+CHANGES = {
+    "weights": {"model_digests": (("weights", "d2"),)},
+    "image": {"file_digests": ("f1", "f3")},
+    "id": {"ids": ("a", "c")},
+    "selector": {"selectors": ("layer3",)},
+    "postfunction": {"postfunctions": ("spatial_max",)},
+    "source of a postfunction": {"postfunction_digests": (("my.mod:f", "d"),)},
+    "seed": {"model": dataclasses.replace(TASK.model, seed=1)},
+    "transform": {"model": dataclasses.replace(TASK.model, preprocessing=(("crop", 64),))},
+    "threads": {"runtime": Runtime(threads=2)},
+    "device": {"runtime": Runtime(device="cuda")},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_changes_the_result_changes_the_key(what: str) -> None:
+    """Nothing that changes a value is served from an old result."""
+    assert task_key(dataclasses.replace(TASK, **CHANGES[what])) != task_key(TASK)
+
+
+SAME = {
+    "folder of the stimuli": {"root": Path("/elsewhere")},
+    "path of the weights": {"model": dataclasses.replace(TASK.model, weights="/other/a.pth")},
+    "batch size": {"runtime": Runtime(batch_size=8)},
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_what_only_changes_where_or_how_fast_keeps_the_key(what: str) -> None:
+    """Moving files or changing the batch size recomputes nothing."""
+    assert task_key(dataclasses.replace(TASK, **SAME[what])) == task_key(TASK)
+
+
+def test_tasks_of_one_run_share_a_run_key() -> None:
+    """The run key leaves out the stimuli and nothing else."""
+    other = dataclasses.replace(TASK, ids=("c",), files=("c.png",), file_digests=("f3",))
+    assert run_key(other) == run_key(TASK)
+    assert task_key(other) != task_key(TASK)
+    assert run_key(dataclasses.replace(TASK, selectors=("x",))) != run_key(TASK)
+
+
+def test_task_travels() -> None:
+    """A Task goes through a scheduler and comes out equal."""
+    assert pickle.loads(pickle.dumps(TASK)) == TASK

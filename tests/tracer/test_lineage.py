@@ -1,0 +1,61 @@
+"""Where a tensor came from, and values that outlive their memory."""
+
+from __future__ import annotations
+
+import torch
+
+from lens_pipeline.tracer.lineage import KeptValues, Lineage
+from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef
+
+
+def test_state_op_and_constant_are_told_apart() -> None:
+    """A tensor is a parameter, the output of an op, or neither."""
+    weight, made, foreign = torch.ones(1), torch.ones(1), torch.ones(1)
+    lineage = Lineage({id(weight): "fc.weight"})
+    lineage.made(made, 3)
+    assert lineage.refer(weight) == StateRef("fc.weight")
+    assert lineage.refer(made) == OpRef(3)
+    assert isinstance(lineage.refer(foreign), ConstantRef)
+
+
+def test_new_tensor_at_an_old_address_is_not_the_old_one() -> None:
+    """When a tensor dies, whoever gets its id is unknown."""
+    lineage = Lineage({})
+    for _ in range(1000):
+        tensor = torch.empty(1)
+        assert isinstance(lineage.refer(tensor), ConstantRef)
+        lineage.made(tensor, 1)
+        del tensor
+
+
+def test_write_concerns_only_memory_that_overlaps() -> None:
+    """A write to the first half has readers of the base and not of the second half."""
+    lineage = Lineage({})
+    base = torch.zeros(4)
+    first, second = base[:2], base[2:]
+    for op, tensor in enumerate((base, first, second)):
+        lineage.made(tensor, op)
+    lineage.wrote(first, 3)
+    lineage.made(first, 3)
+    assert lineage.refer(base) == OpRef(0, (3,))
+    assert lineage.refer(first) == OpRef(3)
+    assert lineage.refer(second) == OpRef(2)
+    later = base * 1
+    lineage.made(later, 4)
+    assert lineage.refer(later) == OpRef(4)
+
+
+def test_value_is_shared_until_it_is_overwritten() -> None:
+    """Keeping costs no copy unless a write comes, and then the value stays what it was."""
+    kept = KeptValues(keep={0, 1})
+    tensor = torch.ones(3)
+    other = torch.ones(3)
+    kept.keep(0, tensor)
+    kept.keep(1, other)
+    kept.keep(2, other)
+    assert kept.values[0].data_ptr() == tensor.data_ptr()
+    kept.save_before_write([tensor])
+    tensor.zero_()
+    assert kept.values[0].tolist() == [1, 1, 1]
+    assert kept.values[1].data_ptr() == other.data_ptr()
+    assert set(kept.values) == {0, 1}
