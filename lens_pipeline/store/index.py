@@ -1,0 +1,158 @@
+"""The index `activations.nc`: all shards of a run shown as one tree, with nothing copied.
+
+Each layer is an HDF5 virtual dataset whose rows lie in the shards, named by paths relative to the
+index, so that a run folder can be moved whole and opened from any working directory. Stimuli stand
+in the order of the stimulus set; a shard finds its rows by stimulus id, never by when it was
+written. Rows without a shard read as NaN, and the root attributes count them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lens_pipeline.errors import StoreError
+from lens_pipeline.store.atomic import replacing
+from lens_pipeline.store.netcdf import label_values, open_group, write_root
+from lens_pipeline.store.schema import RESERVED, LayerSpec, layer_group, spec_group, stored
+from lens_pipeline.store.shards import ShardRecord
+from lens_pipeline.store.sink import new_hdf5
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import h5py
+
+INDEX_NAME = "activations.nc"
+
+# One shard and the row of its first stimulus.
+_Placed = tuple[int, ShardRecord]
+
+
+def write_index(
+    folder: Path,
+    shards: Sequence[ShardRecord],
+    *,
+    stimulus_ids: Sequence[str],
+    labels: Mapping[str, Sequence[str]],
+    attrs: Mapping[str, Any],
+) -> Path:
+    """Write `folder`/activations.nc over shards under `folder`; return its path.
+
+    `labels` are columns along the stimuli. A column whose name already means something in a group
+    gets an underscore behind it. Raises StoreError if shards overlap, hold other layers than the
+    first, or hold stimuli that are not in `stimulus_ids` in that order.
+    """
+    if not shards:
+        raise StoreError(f"There is no complete shard in {folder} to show; run the job first.")
+    layers = shards[0].layers
+    placed = _place(shards, stimulus_ids)
+    labels = _free_names(labels, layers)
+    missing = len(stimulus_ids) - sum(len(shard.stimulus_ids) for shard in shards)
+    state = {
+        "kind": "activations",
+        "complete": missing == 0,
+        "n_missing": missing,
+        "n_stimuli": len(stimulus_ids),
+        "shards": [_relative(shard.path, folder) for _, shard in placed],
+    }
+    path = folder / INDEX_NAME
+    with replacing(path) as temporary, new_hdf5(temporary) as (root, _):
+        write_root(root, stimulus_ids, labels=labels, attrs={**attrs, **state})
+        for spec in layers:
+            group = open_group(root, spec, labels)
+            fill = _fill(stored(spec).dtype, partial=missing > 0)
+            values = _virtual(group, spec, placed=placed, rows=len(stimulus_ids), folder=folder)
+            label_values(values, spec, labels=labels, fill=fill)
+    return path
+
+
+def _place(shards: Sequence[ShardRecord], stimulus_ids: Sequence[str]) -> list[_Placed]:
+    rows = {name: row for row, name in enumerate(stimulus_ids)}
+    if len(rows) < len(stimulus_ids):
+        raise StoreError("A stimulus id is there twice; give each stimulus one id of its own.")
+    placed = [(rows.get(shard.stimulus_ids[0], 0), shard) for shard in shards]
+    placed.sort(key=lambda pair: pair[0])
+    end = 0
+    for row, shard in placed:
+        stop = row + len(shard.stimulus_ids)
+        if tuple(stimulus_ids[row:stop]) != shard.stimulus_ids:
+            raise StoreError(_misfit(shard, "holds stimuli in another order or of another set"))
+        if row < end:
+            raise StoreError(_misfit(shard, "holds stimuli that another shard holds too"))
+        if shard.layers != shards[0].layers:
+            raise StoreError(_misfit(shard, f"has other layers than {shards[0].path.name}"))
+        end = stop
+    return placed
+
+
+def _virtual(
+    group: h5py.Group, spec: LayerSpec, *, placed: Sequence[_Placed], rows: int, folder: Path
+) -> h5py.Dataset:
+    """Make the virtual dataset by h5py's low-level calls, six times as fast as its layouts."""
+    import h5py
+    from h5py import h5d, h5p, h5s, h5t
+
+    kept = stored(spec)
+    shape = (rows, *kept.shape)
+    source_name = _literal(f"{spec_group(spec)}/activation")
+    made = h5p.create(h5p.DATASET_CREATE)
+    made.set_fill_value(np.array(_missing_value(kept.dtype), dtype=kept.dtype))
+    space = h5s.create_simple(shape)
+    for row, shard in placed:
+        block = (len(shard.stimulus_ids), *kept.shape)
+        space.select_hyperslab((row, *(0 for _ in kept.shape)), (1,) * len(shape), block=block)
+        name = _literal(_relative(shard.path, folder))
+        made.set_virtual(space, name, source_name, h5s.create_simple(block))
+    dtype = h5t.py_create(np.dtype(kept.dtype), logical=True)
+    return h5py.Dataset(h5d.create(group.id, b"activation", dtype, h5s.create_simple(shape), made))
+
+
+def _literal(name: str) -> bytes:
+    """HDF5 takes the names of sources for printf formats, and ours hold percent signs."""
+    return name.replace("%", "%%").encode()
+
+
+def _fill(dtype: str, *, partial: bool) -> float | None:
+    """Return `_FillValue`; integers have one only if needed, since they then read as floats."""
+    return _missing_value(dtype) if partial or dtype.startswith("float") else None
+
+
+def _missing_value(dtype: str) -> float:
+    if dtype.startswith("float"):
+        return np.nan
+    limits = np.iinfo(dtype)
+    return limits.max if dtype.startswith("u") else limits.min
+
+
+def _free_names(
+    labels: Mapping[str, Sequence[str]], layers: Sequence[LayerSpec]
+) -> dict[str, Sequence[str]]:
+    taken = {
+        *RESERVED,
+        *(layer_group(spec.name) for spec in layers),
+        *(name for spec in layers for name in spec.dims),
+    }
+    free: dict[str, Sequence[str]] = {}
+    for label, column in labels.items():
+        # a list of coordinates is separated by spaces
+        name = layer_group("_".join(label.split()) or "label")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        free[name] = column
+    return free
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def _misfit(shard: ShardRecord, what: str) -> str:
+    return (
+        f"The shard {shard.path} {what} and cannot be shown in one index; delete it and give the "
+        f"same command again to remake it."
+    )

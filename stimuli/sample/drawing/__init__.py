@@ -1,0 +1,1 @@
+"""A small ray marcher and the things it draws: how the bundled sample came to be."""
