@@ -1,6 +1,6 @@
 """How fast the store writes and finds, as ratios to bare files: medians of interleaved rounds.
 
-Run with `pytest tests/benchmarks/bench_store.py -m benchmark -s`.
+Run with `pytest tests/benchmarks/test_store_speed.py -m benchmark -s`.
 """
 
 # ruff: noqa: T201  the numbers are the point

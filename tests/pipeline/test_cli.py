@@ -1,0 +1,191 @@
+"""The command line: first words, flags, exit codes and one sentence for whatever is wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lens_pipeline import __version__
+from lens_pipeline.pipeline.cli import COMMANDS, main
+from lens_pipeline.pipeline.config import setting_names
+
+TINY = (
+    "model=custom",
+    "model.target=tiny_net:net",
+    "model.preprocessing.resize=null",
+    "model.preprocessing.resize_mode=none",
+    "model.preprocessing.crop=null",
+    "stimuli=folder",
+    "stimuli.root=images",
+    "run.shard_megabytes=0.005",
+)
+COMMAND = (sys.executable, "-W", "error", "-m", "lens_pipeline")
+
+
+def refused(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run in this process, expect exit code 2, and return the last line of stderr."""
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("lens-pipeline: ")
+    return lines[-1].removeprefix("lens-pipeline: ")
+
+
+def test_help_answers_at_once_and_names_everything(tmp_path: Path) -> None:
+    """Every command and every group of settings is in it; no heavy library is imported for it."""
+    heavy = "{'torch', 'hydra', 'numpy', 'xarray'}"
+    code = (
+        "import sys; from lens_pipeline.pipeline.cli import main; main(['run', '--help']);"
+        f"sys.exit(bool({heavy} & set(sys.modules)))"
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert time.monotonic() - start < 1
+    for word in (*COMMANDS, "model", "stimuli", "layers", "postfunction", "rsa.reference"):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version prints ours, not Hydra's."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"lens-pipeline {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("rnu",), "There is no command 'rnu'; nearest: run."),
+        (("--mulitrun",), "There is no option --mulitrun; nearest: --multirun"),
+        (("model=corne_s",), "There is no model=corne_s; nearest: cornet_s"),
+        (("stimuli=thing",), "There is no stimuli=thing; nearest: things."),
+        (("executor=desk",), "There is no executor=desk; nearest: dask"),
+        (("modle=alexnet",), "There is no setting modle; nearest: model"),
+        (("model.weigths=x",), "There is no setting model.weigths; nearest: model.weights"),
+        (("~rsa.alin",), "There is no setting rsa.alin; nearest: rsa.align"),
+        (("+rsa.measures=x",), "The config is not allowed: unknown setting rsa.measures (nearest"),
+        (("layers=[V1.output",), "Cannot read 'layers=[V1.output': a setting is written"),
+        (("layers=a,b",), "layers=a,b is ambiguous: write layers=[a,b] for a list"),
+        (("runtime.batch_size=0",), "expected a positive int @ runtime.batch_size, not 0"),
+        (("list", "model"), "list takes one of models, stimuli, layers, not 'model'."),
+        (("status", "a", "b"), "status takes one folder at most"),
+        (("status", "nowhere"), "There is no run in nowhere"),
+        (("status",), "There are no runs under"),
+        (("postfunction=spatial_men",), "There is no postfunction 'spatial_men'; nearest: spatial"),
+        (("stimuli=folder", "stimuli.root=nowhere"), "nowhere of stimuli.root is not there"),
+        (("rsa.measure=sperman", "stimuli=sample"), "There is no measure 'sperman'"),
+        (("rsa.reference=no.npz", "stimuli=sample"), "names no file that exists"),
+        (("model.weights=no.pth",), "no.pth"),
+        (("assets=strict",), "assets=strict allows no stand-in"),
+    ],
+)
+def test_what_is_mistyped_gets_one_sentence(
+    arguments: tuple[str, ...],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, the nearest names, no traceback, and nothing left behind."""
+    monkeypatch.chdir(tmp_path)
+    assert sentence in refused(arguments, capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code stays."""
+    assert main(["model=corne_s", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_cfg_job_is_hydras_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The composed config is printed and nothing is run."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["--cfg", "job", "model=alexnet", "layers=[7,-17]"]) == 0
+    out = capsys.readouterr().out
+    assert "name: alexnet" in out
+    assert "- -17" in out
+    shown = {line.partition(":")[0].strip() for line in out.splitlines()}
+    assert {name.rpartition(".")[2] for name in setting_names()} <= shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_working_directory_does_not_matter_and_stays_clean(study: Path) -> None:
+    """A job makes its run folder and nothing else; warnings would be errors."""
+    before = {path.name for path in study.iterdir()}
+    done = subprocess.run([*COMMAND, *TINY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (study / "runs").iterdir()
+    assert folder.name.startswith("net-images-")
+    assert "done in" in done.stdout
+    assert {path.name for path in study.iterdir()} - before <= {"runs", "__pycache__"}
+    assert main(["status"]) == 0
+
+
+def test_a_sweep_goes_on_after_a_failure(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each job has its folder; the one that failed is told, and the exit code tells too."""
+    assert main(["-m", *TINY, "layers=[conv],[covn],[cell]", "run.folder=out"]) == 2
+    captured = capsys.readouterr()
+    assert "=== job 1" in captured.out
+    assert captured.err.count("lens-pipeline: Selector 'covn'") == 1
+    assert len([path for path in (study / "out").iterdir() if path.name.startswith("net")]) == 2
+
+
+def test_status_tells_what_is_done(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """done; stale when an image changes; partial when a shard is gone from a started run."""
+    assert main([*TINY, "run.folder=out"]) == 0
+    capsys.readouterr()
+    main(["status", "out"])
+    assert capsys.readouterr().out.startswith("out: done: 6 of 6 shards, analysed")
+    (study / "images" / "image0.png").touch()
+    main(["status", "out"])
+    assert ": done: " in capsys.readouterr().out
+    (study / "images" / "image0.png").unlink()
+    main(["status", "out"])
+    assert ": stale with 6 of 6 shards: " in capsys.readouterr().out
+
+
+def test_lists(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Models by what follows model=, sources of stimuli, every layer of a model."""
+    assert main(["list", "models"]) == 0
+    assert "model=cornet_s" in capsys.readouterr().out
+    assert main(["list", "stimuli"]) == 0
+    assert "stimuli=things" in capsys.readouterr().out
+    assert main(["list", "layers", *TINY]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["conv", "1", "4", "x", "16", "x", "16", "Conv2d"] in rows
+    assert ["cell", "3", "4", "Linear"] in rows
+    assert ["conv2d_1_1", "1", "4", "x", "16", "x", "16", "operation"] in rows
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_interrupted_run_goes_on(study: Path, number: signal.Signals, code: int) -> None:
+    """Finished shards are kept, whichever way the run was stopped."""
+    slow = "import time\n" + (study / "tiny_net.py").read_text().replace(
+        "x = torch.relu", "time.sleep(0.2); x = torch.relu"
+    )
+    (study / "tiny_net.py").write_text(slow)
+    arguments = [*COMMAND, *TINY, "run.folder=out", "layers=[conv]"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        for line in run.stderr:
+            if line.startswith("extracting 2/6"):
+                os.kill(run.pid, number)
+                break
+        rest = run.stderr.read()
+    assert run.returncode == code
+    assert ("the same command goes on from there" in rest) == (code == 130)
+    kept = {path.name: path.stat().st_mtime_ns for path in (study / "out/shards").glob("*.nc")}
+    assert 1 <= len(kept) < 6
+    again = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert f"{len(kept)} of them finished before" in again.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in (study / "out/shards").glob("*.nc")}
+    assert kept.items() <= after.items()
+    assert len(after) == 6

@@ -1,0 +1,54 @@
+"""Running tasks: shards by key, whoever makes them and whoever dies."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+
+from lens_pipeline.pipeline.job import run_job
+from lens_pipeline.pipeline.run import torch_threads
+
+DEADLY = """
+import os, signal
+from pathlib import Path
+
+class Deadly(Tiny):
+    def forward(self, x):
+        if len(x) == 1 and Path("deadly").exists():
+            Path("deadly").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+
+def deadly_net():
+    torch.manual_seed(0)
+    return Deadly()
+"""
+
+
+def test_a_killed_worker_leaves_the_same_store(study: Path, plain: dict[str, Any]) -> None:
+    """A worker that dies in mid-task is replaced, and nothing of it shows in the results."""
+    with (study / "tiny_net.py").open("a") as file:
+        file.write(DEADLY)
+    plain["model"]["target"] = "tiny_net:deadly_net"
+    calm = run_job(plain)
+    plain["run"] = {"folder": "struck", "shard_megabytes": 0.005}
+    plain["executor"] = {"name": "dask", "workers": 2}
+    # three stimuli are probed together in this process, one stimulus a task by the workers
+    (study / "deadly").touch()
+    struck = run_job(plain)
+    assert not (study / "deadly").exists()
+    with (
+        xr.open_datatree(calm / "activations.nc") as first,
+        xr.open_datatree(struck / "activations.nc") as second,
+    ):
+        assert first.identical(second)
+    assert not list(struck.rglob("*.part"))
+
+
+def test_threads_are_set_back() -> None:
+    """A run in somebody's process does not change how their torch works afterwards."""
+    before = torch.get_num_threads()
+    with torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

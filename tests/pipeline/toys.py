@@ -1,0 +1,29 @@
+"""Toy tasks for executors: a task is an int, its result that int squared and who did it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lens_pipeline.errors import StimulusError
+from lens_pipeline.pipeline.executors import Report, Work
+
+
+@contextmanager
+def squaring(notes: Path, *, deadly: int = -1, bad: int = -1) -> Iterator[Work]:
+    """Note every setup and every start; die once in mid-task at `deadly`, raise at `bad`."""
+    with (notes / "setups").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+    def work(task: int, report: Report) -> tuple[int, int]:
+        report(1, 10)
+        if task == deadly and not (notes / "died").exists():
+            (notes / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task == bad:
+            raise StimulusError(f"stimulus {task} cannot be decoded")
+        return task * task, os.getpid()
+
+    yield work
+    (notes / "left").touch()

@@ -1,0 +1,167 @@
+"""Dissimilarities against scipy's pdist and rsatoolbox, and the flags for what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from rsatoolbox.data import Dataset
+from rsatoolbox.rdm import calc_rdm
+from scipy.spatial.distance import pdist
+
+from lens_pipeline.errors import ComparisonError
+from lens_pipeline.rsa.rdms import RDM_METHODS, LayerPass, compute_rdms, dissimilarities
+
+PDIST = {
+    "correlation": "correlation",
+    "euclidean": "euclidean",
+    "squared_euclidean": "sqeuclidean",
+    "cosine": "cosine",
+}
+
+
+def _patterns(seed: int = 0, *, n: int = 12, units: int = 700) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(1.0, size=(n, units)).astype(np.float32)
+
+
+def _blocks(array: np.ndarray) -> Callable[[], list[np.ndarray]]:
+    return lambda: np.array_split(array, 3, axis=1)
+
+
+def _part(layer: str, number: int, array: np.ndarray) -> LayerPass:
+    return LayerPass(layer, number, _blocks(array))
+
+
+@pytest.mark.parametrize("method", RDM_METHODS)
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_values_are_those_of_pdist(method: str, offset: float) -> None:
+    """Every method equals scipy's in float64 to 1e-6 of the largest value, offset or not."""
+    array = _patterns() + np.float32(offset)
+    wanted = pdist(array.astype(np.float64), PDIST[method])
+    found = dissimilarities(_blocks(array), method=method)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * wanted.max())
+
+
+def test_every_method_has_a_witness() -> None:
+    """No method is added without an entry above."""
+    assert set(PDIST) == set(RDM_METHODS)
+
+
+def test_correlation_is_that_of_rsatoolbox() -> None:
+    """1 - Pearson r, pair by pair."""
+    wanted = calc_rdm(Dataset(_patterns().astype(np.float64)), method="correlation")
+    found = dissimilarities(_blocks(_patterns()))
+    np.testing.assert_allclose(found, wanted.dissimilarities[0], atol=1e-6)
+
+
+def test_squared_euclidean_is_rsatoolbox_times_the_number_of_units() -> None:
+    """Their `euclidean` is squared and per unit."""
+    wanted = calc_rdm(Dataset(_patterns().astype(np.float64)), method="euclidean")
+    found = dissimilarities(_blocks(_patterns()), method="squared_euclidean")
+    np.testing.assert_allclose(found / 700, wanted.dissimilarities[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", RDM_METHODS)
+def test_duplicates_are_at_distance_zero(method: str) -> None:
+    """Two equal patterns are never at a negative or undefined distance."""
+    array = _patterns()
+    array[7] = array[0]
+    found = dissimilarities(_blocks(array), method=method)
+    assert found.min() >= 0
+    assert found[6] <= (0 if RDM_METHODS[method].exact else 1e-6)
+
+
+@pytest.mark.parametrize("method", ["euclidean", "squared_euclidean"])
+def test_near_duplicates_keep_their_distance(method: str) -> None:
+    """A distance of a ten-thousandth of the patterns' size is still right to 1e-5."""
+    array = _patterns() + np.float32(1e2)
+    array[7] = array[0] * np.float32(1 + 1e-6)
+    wanted = pdist(array.astype(np.float64), PDIST[method])
+    found = dissimilarities(_blocks(array), method=method)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["correlation", "cosine"])
+def test_patterns_that_hardly_differ_keep_their_ranks(method: str) -> None:
+    """An RDM whose values are of the size of float32 errors is made in float64."""
+    array = (_patterns(1, n=1) + 1e-4 * _patterns(2)).astype(np.float32)
+    wanted = pdist(array.astype(np.float64), PDIST[method])
+    assert wanted.max() < 1e-7
+    found = dissimilarities(_blocks(array), method=method)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_one_feature_has_distances() -> None:
+    """With a single unit the Euclidean distance is the absolute difference."""
+    values = np.array([[1.0], [4.0], [2.0]])
+    np.testing.assert_allclose(dissimilarities(lambda: [values], method="euclidean"), [3, 1, 2])
+
+
+def test_sets_are_labelled_by_layer_pass_and_stimulus() -> None:
+    """Rows carry layer and pass, patterns carry the ids, in the order given."""
+    names: list[str] = []
+    found = compute_rdms(
+        [_part("V1", 1, _patterns(1)), _part("IT", 1, _patterns(2)), _part("IT", 2, _patterns(3))],
+        stimulus_ids=[f"s{row}" for row in range(12)],
+        done=names.append,
+    )
+    assert found.rdms.rdm_descriptors["name"] == ["V1:1", "IT:1", "IT:2"] == names
+    assert found.rdms.rdm_descriptors["layer"] == ["V1", "IT", "IT"]
+    assert found.rdms.rdm_descriptors["pass"] == [1, 1, 2]
+    assert found.rdms.pattern_descriptors["stimulus_id"][11] == "s11"
+    assert found.parts == (("V1", 1), ("IT", 1), ("IT", 2))
+    assert found.rdms.dissimilarity_measure == "1 - Pearson r"
+    wanted = dissimilarities(_blocks(_patterns(3)))
+    np.testing.assert_array_equal(found.rdms.dissimilarities[2], wanted)
+
+
+def _spoiled(*, zero: tuple[int, ...] = (), nan: tuple[int, ...] = ()) -> np.ndarray:
+    array = _patterns()
+    array[list(zero)] = 0
+    array[list(nan), 5] = np.nan
+    return array
+
+
+FLAGGED = [
+    ("correlation", np.ones((12, 9)), "its pattern is the same for all stimuli"),
+    ("correlation", _spoiled(zero=(2,)), "no correlation is defined, for some stimuli: s2"),
+    ("cosine", _spoiled(zero=(2,)), "no angle is defined, for some stimuli: s2"),
+    ("euclidean", _spoiled(nan=(0, 1, 4, 5, 6)), "stimuli: s0, s1, s4 and 2 more stimuli"),
+    ("correlation", np.eye(12), "its dissimilarities are all equal"),
+    ("euclidean", np.eye(12), "its dissimilarities are all equal"),
+    ("euclidean", _patterns().astype(np.float64) * 1e200, "too large"),
+    ("euclidean", np.float32([[1, 2]] * 11 + [[1, 2.0000002]]), "no more than rounding"),
+]
+
+
+@pytest.mark.parametrize(("method", "array", "reason"), FLAGGED)
+def test_what_has_no_rdm_is_flagged_and_left_out(
+    method: str, array: np.ndarray, reason: str
+) -> None:
+    """The flag names layer, pass, reason and stimuli; the rest is there and finite."""
+    found = compute_rdms(
+        [_part("V4", 1, array), _part("V4", 2, _patterns(4))],
+        stimulus_ids=[f"s{row}" for row in range(12)],
+        method=method,
+    )
+    (flag,) = found.flags
+    assert (flag.layer, flag.number) == ("V4", 1)
+    assert reason in flag.reason
+    assert found.rdms.rdm_descriptors["name"] == ["V4:2"]
+    assert np.isfinite(found.rdms.dissimilarities).all()
+    assert found.parts == (("V4", 1), ("V4", 2))
+
+
+def test_a_set_in_which_nothing_varies_is_empty() -> None:
+    """All flagged leaves RDMs of no rows, not an error."""
+    found = compute_rdms([_part("a", 1, np.ones((3, 4)))], stimulus_ids=["x", "y", "z"])
+    assert found.rdms.dissimilarities.shape == (0, 3)
+
+
+def test_wrong_numbers_and_names_are_refused() -> None:
+    """A store of other stimuli and an unknown method are errors."""
+    with pytest.raises(ComparisonError, match="a:1 has 12 stimuli, not the 3"):
+        compute_rdms([_part("a", 1, _patterns())], stimulus_ids=["x", "y", "z"])
+    with pytest.raises(ComparisonError, match=r"RDM method 'corelation'.*nearest: correlation"):
+        compute_rdms([], stimulus_ids=["x"], method="corelation")
