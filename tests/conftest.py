@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Sums of two threads differ from those of one in the last bits; read when torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -23,8 +27,11 @@ def test_data() -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test may find or fetch weights of the person who runs it."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.getbasetemp() / "torch_home"))
-    monkeypatch.setenv("LENS_OFFLINE", "1")
+@pytest.fixture(scope="session", autouse=True)
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test may find or fetch weights or stimuli of the person who runs it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TORCH_HOME", str(tmp_path_factory.getbasetemp() / "torch_home"))
+        environment.setenv("LENS_OFFLINE", "1")
+        environment.delenv("LENS_THINGS_ROOT", raising=False)
+        yield

@@ -11,12 +11,15 @@ import logging
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from lens_pipeline.rsa.rdms import dissimilarities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 N_STIMULI, N_UNITS, ROUNDS = 1854, 50_176, 5
 LOG = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from lens_pipeline.rsa.comparison import (
 )
 from lens_pipeline.rsa.rdms import LayerPass, RdmSet, compute_rdms, make_rdms
 from lens_pipeline.rsa.references import Account, Reference, open_reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = [f"s{row}" for row in range(9)]
 RNG = np.random.default_rng(11)

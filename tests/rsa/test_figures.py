@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from lens_pipeline.errors import StoreError
@@ -19,6 +18,11 @@ from lens_pipeline.rsa.figures import (
     shortened,
     stamp_height,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
 
 LONG = "random weights stand in for the published ones, which were not found in " + "/a/b" * 30
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy.spatial.distance import pdist, squareform
 
 from lens_pipeline.rsa.comparison import score_table, second_order
@@ -18,6 +18,11 @@ from lens_pipeline.rsa.figure_scores import score_by_layer
 from lens_pipeline.rsa.figures import RED
 from lens_pipeline.rsa.rdms import LayerPass, RdmSet, compute_rdms, make_rdms
 from lens_pipeline.rsa.references import Account, Reference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import BboxBase
 
 IDS = [f"s{row}" for row in range(8)]
 RNG = np.random.default_rng(4)
@@ -54,14 +59,19 @@ def _check(figure: Figure) -> None:
     """Nothing leaves the figure and no panel lies on another."""
     figure.draw_without_rendering()
     whole = figure.bbox
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    boxes = [box for axes in figure.axes if (box := axes.get_tightbbox())]
     boxes += [text.get_window_extent() for text in figure.texts]
     for box in boxes:
-        assert box is not None
         assert box.x0 >= whole.x0 - 1
         assert box.y0 >= whole.y0 - 1
         assert box.x1 <= whole.x1 + 1
         assert box.y1 <= whole.y1 + 1
+    _check_apart(boxes)
+    for axes in figure.axes:
+        _check_apart([label.get_window_extent() for label in axes.get_xticklabels()])
+
+
+def _check_apart(boxes: list[BboxBase]) -> None:
     for place, box in enumerate(boxes):
         for other in boxes[place + 1 :]:
             width = min(box.x1, other.x1) - max(box.x0, other.x0)
@@ -180,6 +190,25 @@ def test_stress_is_kruskals_and_no_worse_than_classical_scaling() -> None:
     classical, before = scale_to_plane(squareform(wanted), rounds=0)
     assert stress < before
     assert classical.shape == (12, 2)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_labels_of_a_map_do_not_lie_on_each_other(network: str) -> None:
+    """Few points carry names, many carry numbers with a list beside the map."""
+    likeness = second_order(_set(NETWORKS[network]))
+    figure = mds_map(likeness)
+    labels = figure.axes[0].texts
+    figure.draw_without_rendering()
+    _check_apart([Text.get_window_extent(label) for label in labels])
+    if network == "sixty":
+        assert [label.get_text() for label in labels] == [str(n) for n in range(1, 61)]
+        assert len(figure.texts) == 61
+    if network == "cornet":
+        assert [label.get_text() for label in labels[:3]] == [
+            "V1.output",
+            "V2.output:1",
+            "V2.output:2",
+        ]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

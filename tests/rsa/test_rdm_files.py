@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from lens_pipeline.errors import StoreError
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, read_rdms, write_rdms
 from lens_pipeline.rsa.rdms import Flag, LayerPass, RdmSet, compute_rdms
 from lens_pipeline.rsa.reference_files import read_reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = ["a", "b/ü", "c", "d", "e"]
 PATTERNS = np.random.default_rng(2).random((4, 5, 30))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -16,6 +16,9 @@ from scipy.spatial.distance import pdist, squareform
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.matrices import Matrices, Table
 from lens_pipeline.rsa.reference_files import read_reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = ("001", "002", "003", "004", "005")
 RDM = squareform(pdist(np.random.default_rng(3).random((5, 4))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,6 +10,9 @@ from scipy.spatial.distance import pdist, squareform
 
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.references import Account, describe, open_reference, split_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = tuple("abcdefgh")
 
@@ -151,5 +154,5 @@ def test_file_and_key_are_told_apart_by_what_exists(tmp_path: Path) -> None:
 
 def test_an_unknown_alignment_names_the_nearest(tmp_path: Path) -> None:
     """Only id and position exist."""
-    with pytest.raises(ComparisonError, match=r"rsa\.align=positon; nearest: position"):
-        open_reference(_npz(tmp_path, _rdm()), stimulus_ids=IDS, align="positon")
+    with pytest.raises(ComparisonError, match=r"rsa\.align=positio; nearest: position"):
+        open_reference(_npz(tmp_path, _rdm()), stimulus_ids=IDS, align="positio")

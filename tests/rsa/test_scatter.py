@@ -28,6 +28,8 @@ def test_a_large_offset_costs_no_digits(offset: float) -> None:
     """The data's own float32 values are multiplied to 1e-6 however far they lie from zero."""
     array = (RNG.standard_normal((20, 5000)) + offset).astype(np.float32)
     assert _worst(array) < 1e-6
+    wanted = array.mean(axis=1, dtype=np.float64)
+    np.testing.assert_allclose(scatter([array]).means, wanted, rtol=1e-9, atol=1e-7)
 
 
 def test_blocks_with_different_means_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +66,12 @@ def test_squares_beyond_float32_are_made_in_float64(scale: float) -> None:
     assert _worst(array) < 1e-6
 
 
-def test_constant_and_zero_patterns_are_known_across_blocks() -> None:
+def test_constant_and_zero_patterns_are_known_across_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A pattern is constant only if it is in all blocks, with the same value."""
+    monkeypatch.setattr(module, "_LEAST_UNITS", 4)
+    monkeypatch.setattr(module, "_BLOCK_VALUES", 1)
     blocks = [RNG.standard_normal((4, 8)), RNG.standard_normal((4, 8))]
     for block in blocks:
         block[0], block[1] = 0, 3

@@ -1,0 +1,104 @@
+"""What all figures share: size in inches, the red stamp of a stand-in, and files on disk.
+
+Figures are matplotlib `Figure` objects made without pyplot, so drawing changes no state that a
+caller could notice. Each function that draws takes values and returns a Figure; only `save_figure`
+knows paths.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lens_pipeline.store.atomic import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# inches above the panels, for a title of two lines
+HEAD = 0.62
+INK = "#222222"
+PALE = "#d9d9d9"
+RED = "#c40000"
+_FORMATS = ("png", "svg")
+
+
+def new_figure(width: float, height: float, *, title: str, stand_in: str = "") -> Figure:
+    """Return an empty Figure of that size in inches, with its title and stamp."""
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    lines = _wrapped(title, width=width, size=12)
+    figure.text(0.12 / width, 1 - 0.12 / height, lines, ha="left", va="top", fontsize=12, color=INK)
+    if stand_in:
+        _stamp(figure, stand_in, width=width, height=height)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> tuple[Path, ...]:
+    """Write `path`.png and `path`.svg, each whole or not at all; return their paths.
+
+    The same figure gives the same bytes: no date and no random ids are in the files.
+    """
+    written = []
+    for kind in _FORMATS:
+        target = path.with_name(f"{path.name}.{kind}")
+        buffer = io.BytesIO()
+        metadata = {"Date": None} if kind == "svg" else None
+        with rc_context({"svg.hashsalt": path.name}):
+            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        with replacing(target) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        written.append(target)
+    return tuple(written)
+
+
+def depth_colours(layers: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Return a colour for each layer, from early (dark) to late (bright but readable on white)."""
+    steps = np.linspace(0.05, 0.82, max(len(layers), 2))
+    return {layer: colormaps["plasma"](step) for layer, step in zip(layers, steps, strict=False)}
+
+
+def shortened(name: str, *, most: int = 26) -> str:
+    """Return a name that fits a label; what is left out is in the middle."""
+    if len(name) <= most:
+        return name
+    tail = (most - 1) * 2 // 5
+    return f"{name[: most - 1 - tail]}…{name[-tail:]}"
+
+
+def stamp_height(stand_in: str, width: float) -> float:
+    """Return the inches that the stamp takes at the foot of a figure of that width."""
+    lines = _wrapped(_stamp_text(stand_in), width=width, size=9, bold=True).count("\n") + 1
+    return 0.16 + 0.16 * lines if stand_in else 0.0
+
+
+def _stamp_text(stand_in: str) -> str:
+    return f"STAND-IN: {stand_in}"
+
+
+def _stamp(figure: Figure, stand_in: str, *, width: float, height: float) -> None:
+    text = _wrapped(_stamp_text(stand_in), width=width, size=9, bold=True)
+    figure.text(
+        0.12 / width,
+        0.08 / height,
+        text,
+        ha="left",
+        va="bottom",
+        fontsize=9,
+        color=RED,
+        weight="bold",
+    )
+    figure.patch.set(edgecolor=RED, linewidth=4)
+
+
+def _wrapped(text: str, *, width: float, size: float, bold: bool = False) -> str:
+    """Break text into lines that fit a width in inches; a letter is so wide for its height."""
+    letter = size * (0.68 if bold else 0.58) / 72
+    return "\n".join(textwrap.wrap(text, max(20, int((width - 0.3) / letter))))

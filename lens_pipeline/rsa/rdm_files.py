@@ -1,0 +1,129 @@
+"""RDMs and the run folder: made from its activations, written to rdms.nc, read back.
+
+rdms.nc is one dense Dataset, `rdm` (layer, pass, stimulus, stimulus_b). A pass that a layer does
+not have is NaN there, and so is one that has no RDM; `flag` tells the two apart and gives the
+reason. The values are the float32 numbers that are in memory, so reading gives the same RDMs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial.distance import squareform
+
+from lens_pipeline.rsa.rdms import (
+    RDM_METHODS,
+    Flag,
+    LayerPass,
+    RdmSet,
+    compute_rdms,
+    label_rdms,
+)
+from lens_pipeline.store.dense import dense_dataset, open_dense, write_dense
+from lens_pipeline.store.trees import iter_blocks, layer_pass, layer_passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import xarray as xr
+
+NAME = "rdms.nc"
+
+
+def rdms_of_tree(
+    tree: xr.DataTree, *, method: str = "correlation", done: Callable[[str], None] | None = None
+) -> RdmSet:
+    """Return the RDMs of all layers and passes of an opened store, read block by block.
+
+    `done` is called with the name of each as it is finished.
+    """
+    parts = layer_passes(tree)
+    first = layer_pass(tree, parts[0][0], pass_number=parts[0][1])
+    return compute_rdms(
+        _activations(tree, parts),
+        stimulus_ids=[str(stimulus) for stimulus in first["stimulus"].to_numpy()],
+        method=method,
+        done=done,
+    )
+
+
+def write_rdms(path: Path, rdm_set: RdmSet, *, attrs: Mapping[str, Any] | None = None) -> None:
+    """Write rdms.nc, whole or not at all; `attrs` are further root attributes."""
+    ids = np.array(rdm_set.rdms.pattern_descriptors["stimulus_id"], dtype=object)
+    dataset = dense_dataset(
+        _matrices(rdm_set),
+        name="rdm",
+        dims=("stimulus", "stimulus_b"),
+        coords={"stimulus": ids, "stimulus_b": ids},
+        attrs={**(attrs or {}), "rdm_method": rdm_set.method},
+    )
+    dataset["rdm"].attrs["long_name"] = RDM_METHODS[rdm_set.method].label
+    dataset["flag"] = (("layer", "pass"), _flags(rdm_set, dataset))
+    write_dense(path, dataset)
+
+
+def read_rdms(path: Path) -> RdmSet:
+    """Read rdms.nc, or that of a run folder; raises StoreError for anything else."""
+    with open_dense(path, name=NAME) as dataset:
+        method = str(dataset.attrs["rdm_method"])
+        reasons = dataset["flag"].to_numpy()
+        parts = [
+            (str(layer), int(number), str(reasons[row, column]))
+            for row, layer in enumerate(dataset["layer"].to_numpy())
+            for column, number in enumerate(dataset["pass"].to_numpy())
+            if reasons[row, column] != _ABSENT
+        ]
+        kept = [(layer, number) for layer, number, reason in parts if not reason]
+        vectors = [
+            squareform(
+                dataset["rdm"].sel({"layer": layer, "pass": number}).to_numpy().astype(np.float64)
+            )
+            for layer, number in kept
+        ]
+        ids = [str(stimulus) for stimulus in dataset["stimulus"].to_numpy()]
+    return RdmSet(
+        rdms=label_rdms(vectors, kept, stimulus_ids=ids, method=method),
+        flags=tuple(Flag(*part) for part in parts if part[2]),
+        parts=tuple((layer, number) for layer, number, _ in parts),
+        method=method,
+    )
+
+
+# in `flag`, of a pass that the layer does not have; the empty text is a pass with an RDM
+_ABSENT = "absent"
+
+
+def _activations(tree: xr.DataTree, parts: tuple[tuple[str, int], ...]) -> Iterator[LayerPass]:
+    for layer, number in parts:
+        yield LayerPass(layer, number, partial(iter_blocks, tree, layer, pass_number=number))
+
+
+def _matrices(rdm_set: RdmSet) -> dict[tuple[str, int], np.ndarray]:
+    rows = rdm_set.rdms.rdm_descriptors
+    vectors = dict(
+        zip(
+            zip(rows["layer"], rows["pass"], strict=True), rdm_set.rdms.dissimilarities, strict=True
+        )
+    )
+    n = len(rdm_set.rdms.pattern_descriptors["stimulus_id"])
+    missing = np.full((n, n), np.nan, dtype=np.float32)
+    return {
+        part: squareform(vectors[part].astype(np.float32)) if part in vectors else missing
+        for part in rdm_set.parts
+    }
+
+
+def _flags(rdm_set: RdmSet, dataset: xr.Dataset) -> np.ndarray:
+    reasons = {(flag.layer, flag.number): flag.reason for flag in rdm_set.flags}
+    known = set(rdm_set.parts)
+    cells = [
+        [
+            reasons.get((layer, number), "") if (layer, number) in known else _ABSENT
+            for number in dataset["pass"].to_numpy().tolist()
+        ]
+        for layer in dataset["layer"].to_numpy().tolist()
+    ]
+    return np.array(cells, dtype=object)
