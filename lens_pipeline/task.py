@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.digests import digest_value
 from lens_pipeline.models.spec import ModelSpec, to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Raised whenever the same Task would give other bytes than before.
 FORMAT = 1

@@ -6,6 +6,7 @@ extract, and nothing else has to be traced again.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -185,7 +186,7 @@ def _trace(loaded: LoadedModel, inputs: torch.Tensor, *, keep: list[int] | None)
 
     with torch.no_grad():
         try:
-            return trace(loaded.module, (inputs,), keep=keep)
+            traced = trace(loaded.module, (inputs,), keep=keep)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = str(error).partition("\n")[0]
             raise TraceError(
@@ -193,6 +194,8 @@ def _trace(loaded: LoadedModel, inputs: torch.Tensor, *, keep: list[int] | None)
                 f"{tuple(inputs.shape)}: {type(error).__name__}: {reason}; check the preprocessing "
                 "(resize, crop) and the model's arguments."
             ) from error
+    # Errors name the model as the user does, not by the class it is built from.
+    return dataclasses.replace(traced, model_name=loaded.spec.name)
 
 
 def _check_same(loaded: LoadedModel, small: Trace, large: Trace) -> None:

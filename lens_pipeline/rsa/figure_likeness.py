@@ -42,15 +42,16 @@ def mds_map(
     listed = len(likeness) > _MOST_NAMES
     columns = -(-len(likeness) // 30) if listed else 0
     side = 5.6
+    tall = side if listed else side * _flatness(points)
     width = side + 0.6 + 2.3 * columns
     foot = stamp_height(stand_in, width) + 0.2
-    height = side + HEAD + foot
+    height = tall + HEAD + foot
     what = COMPARISONS[measure].label
     text = f"{title}: " if title else ""
     head = f"{text}map of RDMs; near means alike (distance 1 - {what}, stress {stress:.2f})"
     figure = new_figure(width, height, title=head, stand_in=stand_in)
-    axes = figure.add_axes((0.3 / width, foot / height, side / width, side / height))
-    _frame(axes, points)
+    axes = figure.add_axes((0.3 / width, foot / height, side / width, tall / height))
+    _frame(axes, points, tall / side)
     _draw_paths(axes, points, layers)
     names = [_label(name, likeness) for name in likeness.index]
     if listed:
@@ -148,7 +149,13 @@ def _label(name: str, likeness: pd.DataFrame) -> str:
     return layer if alone else f"{layer}:{number}"
 
 
-def _frame(axes: Axes, points: Doubles) -> None:
+def _flatness(points: Doubles) -> float:
+    """Return height over width of a map that shows one unit as long on both axes."""
+    width, height = np.ptp(points, axis=0) if len(points) else (1.0, 1.0)
+    return float(np.clip(height / width, 0.5, 1)) if width > 0 else 1.0
+
+
+def _frame(axes: Axes, points: Doubles, flatness: float) -> None:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_color(PALE)
@@ -158,7 +165,7 @@ def _frame(axes: Axes, points: Doubles) -> None:
     centre = (points.max(axis=0) + points.min(axis=0)) / 2
     half = max(float(np.ptp(points, axis=0).max()) / 2 * 1.18, 1e-3)
     axes.set_xlim(centre[0] - half, centre[0] + half)
-    axes.set_ylim(centre[1] - half, centre[1] + half)
+    axes.set_ylim(centre[1] - half * flatness, centre[1] + half * flatness)
 
 
 def _say_none(axes: Axes) -> None:

@@ -7,6 +7,7 @@ order, also after an exception. The caller's random generators are as they were 
 from __future__ import annotations
 
 import contextlib
+import gc
 import random
 import sys
 import time
@@ -53,7 +54,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
     _check(model)
     args, kwargs = _arguments(inputs)
     recorder = Recorder(model, _kept(keep))
-    with _generators_kept(), _eager():
+    with _generators_kept(), _eager(), _collector_paused():
         _add_inputs(recorder, args, kwargs)
         start = time.perf_counter()
         with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
@@ -61,7 +62,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
-    return assemble(recorder, model, seconds=seconds)
+        return assemble(recorder, model, seconds=seconds)
 
 
 def _check(model: Any) -> None:
@@ -112,6 +113,22 @@ def _generators_kept() -> Iterator[None]:
             random.setstate(state)
             if numpy:
                 numpy.random.set_state(numpy_state)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the cyclic collector from running, if it is on.
+
+    A record of thousands of small objects starts full collections, which walk every object of every
+    imported library: 34 microseconds per operation instead of 14.
+    """
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _eager() -> contextlib.AbstractContextManager[Any]:

@@ -65,8 +65,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("model=corne_s",), "There is no model=corne_s; nearest: cornet_s"),
         (("stimuli=thing",), "There is no stimuli=thing; nearest: things."),
         (("executor=desk",), "There is no executor=desk; nearest: dask"),
-        (("modle=alexnet",), "There is no setting modle; nearest: model"),
-        (("model.weigths=x",), "There is no setting model.weigths; nearest: model.weights"),
+        (("mode1=alexnet",), "There is no setting mode1; nearest: model"),
+        (("model.weightss=x",), "There is no setting model.weightss; nearest: model.weights"),
         (("~rsa.alin",), "There is no setting rsa.alin; nearest: rsa.align"),
         (("+rsa.measures=x",), "The config is not allowed: unknown setting rsa.measures (nearest"),
         (("layers=[V1.output",), "Cannot read 'layers=[V1.output': a setting is written"),
@@ -127,6 +127,28 @@ def test_the_working_directory_does_not_matter_and_stays_clean(study: Path) -> N
     assert "done in" in done.stdout
     assert {path.name for path in study.iterdir()} - before <= {"runs", "__pycache__"}
     assert main(["status"]) == 0
+
+
+def test_a_rerun_of_a_finished_job_loads_nothing_heavy(study: Path) -> None:
+    """Under three seconds, without torch, xarray, rsatoolbox or matplotlib."""
+    job = [
+        "model=cornet_z",
+        "model.weights=random",
+        "stimuli=folder",
+        "stimuli.root=images",
+        "layers=[decoder.avgpool]",
+    ]
+    subprocess.run([*COMMAND, *job], capture_output=True, check=True)
+    heavy = "{'torch', 'torchvision', 'xarray', 'rsatoolbox', 'matplotlib', 'dask', 'pandas'}"
+    code = (
+        f"import sys; from lens_pipeline.pipeline.cli import main; main({job!r});"
+        f"sys.exit(', '.join({heavy} & set(sys.modules)))"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("already complete: runs/cornet_z-images-")
+    assert not done.stderr.strip()
+    assert time.monotonic() - start < 3
 
 
 def test_a_sweep_goes_on_after_a_failure(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

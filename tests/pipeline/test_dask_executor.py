@@ -30,8 +30,8 @@ def test_a_worker_killed_in_mid_task_is_replaced(tmp_path: Path) -> None:
 
 def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
     """executor.address reaches a cluster that others started; twice, with another setup."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
         options = ExecutorConfig("dask", address=cluster.scheduler_address)
         for _ in range(2):

@@ -22,10 +22,10 @@ def test_a_section_is_read_with_its_defaults() -> None:
 
 def test_every_error_of_a_section_is_told_with_its_path() -> None:
     """Unknown, wrong and missing settings come together."""
-    section, errors = read_section(Toy, {"nane": "x", "count": 0}, "toy")
+    section, errors = read_section(Toy, {"name_": "x", "count": 0}, "toy")
     assert section is None
     assert errors == [
-        "unknown setting toy.nane (nearest: name)",
+        "unknown setting toy.name_ (nearest: name)",
         "expected a word @ toy.name, not nothing",
         "expected a positive int @ toy.count, not 0",
     ]

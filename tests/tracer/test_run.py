@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import numpy as np
@@ -185,6 +186,7 @@ def test_nothing_is_left_behind(model: torch.nn.Module) -> None:
         trace(model, x)
     assert _hook_counts(model) == before
     assert set(vars(x)) == names
+    assert gc.isenabled()
     assert torch._C._len_torch_function_stack() == 0
     assert torch._C._len_torch_dispatch_stack() == 0
 

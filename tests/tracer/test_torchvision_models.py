@@ -32,7 +32,7 @@ class _Inert(TorchFunctionMode):
 
 
 def _size(name: str) -> int:
-    return SIZES.get(name) or SIZES.get(name.split("_")[0], 64)
+    return SIZES.get(name) or SIZES.get(name.split("_", maxsplit=1)[0], 64)
 
 
 def _build(name: str) -> torch.nn.Module:

@@ -1,0 +1,138 @@
+"""From the store to the answers: RDMs, scores against references, layers among themselves, figures.
+
+Everything is made from the run folder, so it can be made again with another measure or reference
+and no forward pass.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.rsa.comparison import measure_called, score_table, second_order
+from lens_pipeline.rsa.figure_likeness import mds_map
+from lens_pipeline.rsa.figure_rdms import rdm_grid
+from lens_pipeline.rsa.figure_scores import score_by_layer
+from lens_pipeline.rsa.figures import save_figure
+from lens_pipeline.rsa.rdm_files import NAME as RDMS
+from lens_pipeline.rsa.rdm_files import rdms_of_tree, write_rdms
+from lens_pipeline.rsa.rdms import pass_name, rdm_method
+from lens_pipeline.rsa.references import Reference, describe, open_reference, split_key
+from lens_pipeline.store.atomic import replacing
+from lens_pipeline.store.trees import open_activations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from lens_pipeline.pipeline.config import Config
+    from lens_pipeline.rsa.rdms import RdmSet
+
+_LOG = logging.getLogger(__name__)
+
+SCORES = "scores.csv"
+LAYERS = "layers.csv"
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one analysis found."""
+
+    rdms: RdmSet
+    # one row per layer, pass, reference and measure
+    scores: pd.DataFrame
+    # likeness of every layer and pass with every other
+    layers: pd.DataFrame
+    # key of COMPARISONS by which `layers` was made
+    likeness: str
+
+
+def reference_files(config: Config) -> tuple[Path, ...]:
+    """Return the files that the references lie in, and where their lists of ids would lie."""
+    files = [split_key(text)[0] for text in config.rsa.reference]
+    return (*files, *(path.with_name(f"{path.stem}.ids.txt") for path in files))
+
+
+def check_analysis(config: Config, stimulus_ids: Sequence[str]) -> None:
+    """Raise ComparisonError now for what would stop the analysis after the activations are made."""
+    rdm_method(config.rsa.method)
+    for name in config.rsa.measure:
+        measure_called(name)
+    for reference in _references(config, stimulus_ids):
+        _LOG.info("reference %s: %s", reference.name, describe(reference.account))
+
+
+def analyse(config: Config, folder: Path) -> dict[str, Any]:
+    """Write RDMs, tables and figures into `folder`; return what was made and what was left out."""
+    with closing(open_activations(folder)) as tree:
+        rdms = rdms_of_tree(tree, method=config.rsa.method)
+        facts = {name: str(tree.attrs[name]) for name in ("model", "weights", "stand_in")}
+        title = f"{facts['model']} on {tree.attrs['stimuli']}"
+    references = _references(config, rdms.rdms.pattern_descriptors["stimulus_id"])
+    compared = _compare(config, rdms, references, facts=facts)
+    write_rdms(folder / RDMS, rdms, attrs=facts)
+    _write_tables(folder, compared)
+    for name, figure in _figures(compared, references, title, facts["stand_in"]).items():
+        save_figure(figure, folder / FIGURES / name)
+    return {
+        "rdms": int(rdms.rdms.n_rdm),
+        "references": {one.name: describe(one.account) for one in references},
+        "left_out": [f"{pass_name(f.layer, f.number)}: {f.reason}" for f in rdms.flags],
+    }
+
+
+def _references(config: Config, stimulus_ids: Sequence[str]) -> list[Reference]:
+    return [
+        open_reference(
+            text, stimulus_ids=stimulus_ids, align=config.rsa.align, method=config.rsa.method
+        )
+        for text in config.rsa.reference
+    ]
+
+
+def _compare(
+    config: Config, rdms: RdmSet, references: Sequence[Reference], *, facts: Mapping[str, str]
+) -> Compared:
+    import pandas as pd
+
+    tables = [
+        score_table(rdms, references, measure=measure, facts=facts)
+        for measure in config.rsa.measure
+    ]
+    scores = pd.concat(tables, ignore_index=True) if references else tables[0]
+    first = config.rsa.measure[0]
+    return Compared(rdms, scores, second_order(rdms, measure=first), first)
+
+
+def _write_tables(folder: Path, compared: Compared) -> None:
+    for name, table, index in (
+        (SCORES, compared.scores, False),
+        (LAYERS, compared.layers, True),
+    ):
+        with replacing(folder / name) as temporary:
+            table.to_csv(temporary, index=index)
+    with replacing((folder / SCORES).with_suffix(".parquet")) as temporary:
+        compared.scores.to_parquet(temporary, index=False)
+
+
+def _figures(
+    compared: Compared, references: Sequence[Reference], title: str, stand_in: str
+) -> dict[str, Figure]:
+    rdms = compared.rdms
+    words = {"title": title, "stand_in": stand_in}
+    figures = {
+        "rdms": rdm_grid(rdms, references=references, **words),
+        "layers": mds_map(compared.layers, measure=compared.likeness, **words),
+    }
+    layers = tuple(dict.fromkeys(layer for layer, _ in rdms.parts))
+    if references:
+        for measure, rows in compared.scores.groupby("measure", sort=False):
+            name = f"scores_{measure}"
+            figures[name] = score_by_layer(rows, layers=layers, flags=rdms.flags, **words)
+    return figures

@@ -1,0 +1,263 @@
+"""The command line: one word for what to do, then Hydra's overrides.
+
+This is the one module that knows Hydra. It gives every other module a plain dict, and gives the
+person at the terminal one sentence where Hydra would give a page. Nothing heavy is imported before
+it is known to be needed, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import ConfigError, LensError, nearest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+Command = Callable[[dict[str, Any]], None]
+
+COMMANDS = ("run", "plan", "list", "status")
+LISTS = ("models", "stimuli", "layers")
+
+_OK, _REFUSED, _INTERRUPTED = 0, 2, 130
+
+# Hydra's own flags, so that a mistyped one gets a sentence instead of a page of usage.
+_HYDRA_FLAGS = (
+    *("--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
+    *("--multirun", "-m", "--shell-completion", "-sc", "--config-path", "-cp"),
+    *("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"),
+)
+_OUR_FLAGS = ("--help", "-h", "--version", "--debug")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out the command line and return its exit code: 0, 2 (refused) or 130 (interrupted)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        return _dispatch([word for word in words if word != "--debug"], debug=debug)
+    except KeyboardInterrupt:
+        _complain("Interrupted: what is finished is kept, and the same command goes on from there.")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # whoever read the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _OK
+    except LensError as error:
+        _report(error, debug=debug)
+        return _REFUSED
+
+
+def _dispatch(words: list[str], *, debug: bool) -> int:
+    if "-h" in words or "--help" in words:
+        from lens_pipeline.pipeline.help import HELP
+
+        print(HELP, end="")
+        return _OK
+    if "--version" in words:
+        from lens_pipeline import __version__
+
+        print(f"lens-pipeline {__version__}")
+        return _OK
+    _check_flags(words)
+    command, rest = _split_command(words)
+    with _messages():
+        if command == "status":
+            return _status(rest)
+        if command == "list":
+            return _list(rest, debug=debug)
+        return _with_hydra(_run if command == "run" else _plan, rest, debug=debug)
+
+
+def _check_flags(words: Sequence[str]) -> None:
+    known = (*_HYDRA_FLAGS, *_OUR_FLAGS)
+    for word in words:
+        flag = word.partition("=")[0]
+        if flag.startswith("-") and flag not in known:
+            raise ConfigError(f"There is no option {flag}; {nearest(flag, known)}.")
+
+
+def _split_command(words: list[str]) -> tuple[str, list[str]]:
+    """Take the first word for a command if it can be no override and no flag."""
+    if not words or words[0].startswith(("-", "~", "+")) or "=" in words[0]:
+        return "run", words
+    if words[0] not in COMMANDS:
+        raise ConfigError(f"There is no command {words[0]!r}; {nearest(words[0], COMMANDS)}.")
+    return words[0], words[1:]
+
+
+def _status(rest: list[str]) -> int:
+    from lens_pipeline.pipeline.status import describe_status
+
+    if len(rest) > 1:
+        raise ConfigError("status takes one folder at most: status runs/NAME, or status alone.")
+    print(describe_status(Path(rest[0]) if rest else None))
+    return _OK
+
+
+def _list(rest: list[str], *, debug: bool) -> int:
+    from lens_pipeline.pipeline import listing
+
+    what = rest[0] if rest else ""
+    if what not in LISTS:
+        raise ConfigError(f"list takes one of {', '.join(LISTS)}, not {what!r}.")
+    if what == "layers":
+        return _with_hydra(_list_layers, rest[1:], debug=debug)
+    print(listing.models() if what == "models" else listing.stimuli())
+    return _OK
+
+
+def _run(plain: dict[str, Any]) -> None:
+    from lens_pipeline.pipeline.job import run_job
+
+    run_job(plain, sweep=_in_sweep())
+
+
+def _plan(plain: dict[str, Any]) -> None:
+    from lens_pipeline.pipeline.job import describe_plan
+
+    print(describe_plan(plain))
+
+
+def _list_layers(plain: dict[str, Any]) -> None:
+    from lens_pipeline.pipeline import listing
+
+    print(listing.layers(plain))
+
+
+def _with_hydra(command: Command, words: list[str], *, debug: bool) -> int:
+    """Compose the config from `words` and give it to `command`, once or once per job of a sweep."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from lens_pipeline.resources import conf_folder
+
+    codes, raised = [_OK], []
+
+    def job(config: DictConfig) -> None:
+        # Hydra would print a page of its own for an exception that reaches it.
+        try:
+            _one_job(command, config)
+        except Exception as error:  # noqa: BLE001  a sweep goes on; else it is raised below
+            if not _in_sweep():
+                raised.append(error)
+                return
+            _report(error, debug=debug or not isinstance(error, LensError))
+            codes.append(_REFUSED)
+
+    start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+    try:
+        with _as_hydra_expects(words):
+            start(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_sentence(error)) from error
+    for failure in raised:
+        raise failure
+    return max(codes)
+
+
+def _in_sweep() -> bool:
+    from hydra.core.hydra_config import HydraConfig
+
+    mode = HydraConfig.get().mode
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def _one_job(command: Command, config: DictConfig) -> None:
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if _in_sweep():
+        job = HydraConfig.get().job
+        print(f"\n=== job {job.num}: {job.override_dirname}", flush=True)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_sentence(error)) from error
+    assert isinstance(plain, dict)
+    command({str(key): value for key, value in plain.items()})
+
+
+@contextmanager
+def _as_hydra_expects(words: list[str]) -> Iterator[None]:
+    """Put `words` where Hydra reads them, and have it raise its errors instead of printing them."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["lens-pipeline", *words]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def _sentence(error: Exception) -> str:
+    """Say in one sentence what Hydra or OmegaConf refused, with the nearest names."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"There is no {group}={name}; {nearest(name, error.options)}."
+    if isinstance(error, OverrideParseException):
+        return (
+            f"Cannot read {error.override!r}: a setting is written name=value, and a value with "
+            f"spaces or any of ()[]{{}}=,' is quoted twice, as in 'name=\"a value\"'."
+        )
+    if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return _unknown_setting(unknown[1])
+    if ambiguous := re.search(r"Ambiguous value for argument '([^']+?)=([^']*)'", text):
+        name, value = ambiguous.groups()
+        return (
+            f"{name}={value} is ambiguous: write {name}=[{value}] for a list, or add -m to sweep."
+        )
+    if missing := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{missing[1]} has to be given: add {missing[1]}=... to the command."
+    return text
+
+
+def _unknown_setting(name: str) -> str:
+    from lens_pipeline.pipeline.config import setting_names
+
+    return f"There is no setting {name}; {nearest(name, setting_names())}."
+
+
+def _report(error: BaseException, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        _complain(str(error))
+
+
+def _complain(sentence: str) -> None:
+    print(f"lens-pipeline: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show what the package logs, as plain lines, for as long as a command runs."""
+    logger = logging.getLogger("lens_pipeline")
+    screen = logging.StreamHandler()
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    level, logger.propagate = logger.level, False
+    logger.addHandler(screen)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(screen)
+        logger.setLevel(level)
+        logger.propagate = True

@@ -1,0 +1,80 @@
+"""`open_run`: a finished run folder as labelled objects, nothing read before it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import StoreError
+from lens_pipeline.pipeline.record import RECORD, Record, read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from rsatoolbox.rdm.rdms import RDMs
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder."""
+
+    folder: Path
+    record: Record
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every setting of the run, as nested dicts."""
+        return dict(self.record.config)
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """One sentence per asset that something stood in for; empty where all is real."""
+        return self.record.stand_ins
+
+    @property
+    def activations(self) -> xr.DataTree:
+        """One group per layer, `activation` with dims stimulus, pass, units; close it when done."""
+        from lens_pipeline.store.trees import open_activations
+
+        return open_activations(self.folder)
+
+    @property
+    def rdms(self) -> RDMs:
+        """One RDM per layer and pass that has one, labelled by layer, pass and stimulus_id."""
+        from lens_pipeline.rsa.rdm_files import read_rdms
+
+        return read_rdms(self.folder).rdms
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per layer, pass, reference and measure; empty without a reference."""
+        import pandas as pd
+
+        return pd.read_parquet(self._existing("scores.parquet"))
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """The likeness of every layer and pass with every other."""
+        import pandas as pd
+
+        table: pd.DataFrame = pd.read_csv(self._existing("layers.csv"), index_col=0)
+        return table
+
+    def _existing(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise StoreError(f"There is no {path} yet; give the run's command again to finish it.")
+        return path
+
+
+def open_run(path: Path | str) -> Run:
+    """Return the run in a folder.
+
+    Raises StoreError if there is none, or only its beginning.
+    """
+    folder = Path(path).expanduser()
+    record = read_record(folder)
+    if record is None:
+        raise StoreError(f"There is no run in {folder}: it has no {RECORD}.")
+    return Run(folder, record)

@@ -1,0 +1,136 @@
+"""Probing: from inputs to a plan, which takes a model and a traced pass of a few stimuli.
+
+Where a record says that nothing the structure follows from has changed, its outline is taken and no
+model is loaded; except a user's own, which may load weights from files that nobody else knows of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.models.spec import preprocessing_to_json, to_json
+from lens_pipeline.pipeline.config import plain_config
+from lens_pipeline.pipeline.inputs import (
+    model_digests,
+    request_digest,
+    stimulus_paths,
+)
+from lens_pipeline.pipeline.plan import (
+    Outline,
+    Plan,
+    make_plan,
+    outline_from_json,
+    outline_to_json,
+)
+from lens_pipeline.pipeline.record import Record, places
+from lens_pipeline.pipeline.run import Probed, torch_threads
+from lens_pipeline.postfunctions import chain_texts, source_digests
+from lens_pipeline.task import versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lens_pipeline.pipeline.config import Config
+    from lens_pipeline.pipeline.inputs import Inputs
+
+# A probe looks at this many stimuli; fewer are made up to it.
+_EXAMPLES = 3
+
+
+def plan_run(
+    config: Config, inputs: Inputs, *, folder: Path, earlier: Record | None
+) -> tuple[Plan, Probed | None]:
+    """Return the plan, and the probed model unless the `earlier` record made that unnecessary."""
+    known = inputs.model.spec.source != "target" and earlier
+    if known and known.request == request_digest(config, inputs):
+        outline = outline_from_json(known.structure)
+        return make_plan(config, inputs, outline=outline, folder=folder), None
+    probed = probe_model(config, inputs)
+    return make_plan(config, inputs, outline=_outline(probed), folder=folder), probed
+
+
+def probe_model(config: Config, inputs: Inputs) -> Probed:
+    """Load the model and trace it on the first stimuli.
+
+    Raises ModelError, SelectorError, PostfunctionError, StimulusError or TraceError.
+    """
+    import torch
+
+    from lens_pipeline.extraction import load_example, probe
+    from lens_pipeline.models.loading import load_model
+
+    with torch_threads(config.runtime.threads):
+        loaded = load_model(inputs.model.spec)
+        loaded.module.to(inputs.device)
+        paths = stimulus_paths(inputs.stimuli)[:_EXAMPLES]
+        examples = torch.stack([load_example(path, loaded.transform) for path in paths])
+        layers = "auto" if config.layers == ("auto",) else config.layers
+        structure = probe(
+            loaded, layers, chain_texts(inputs.chain), examples=examples.to(inputs.device)
+        )
+    return Probed(loaded, structure)
+
+
+def _outline(probed: Probed) -> Outline:
+    structure, used = probed.structure, probed.loaded.preprocessing
+    return Outline(
+        selectors=structure.selectors,
+        layers=structure.layers,
+        skipped=structure.skipped,
+        bytes_per_stimulus=structure.bytes_per_stimulus,
+        seconds_per_stimulus=structure.seconds_per_stimulus,
+        parameter_bytes=structure.parameter_bytes,
+        working_bytes_per_stimulus=structure.working_bytes_per_stimulus,
+        weights_digest=probed.loaded.weights_digest,
+        preprocessing=preprocessing_to_json(used) if used else None,
+        digest=structure.digest,
+        gaps=structure.gaps,
+    )
+
+
+def new_record(plan: Plan) -> Record:
+    """Return the record of a plan of which nothing is known to be finished."""
+    inputs = plan.inputs
+    return Record(
+        config=plain_config(plan.config),
+        versions=versions(),
+        places=places(),
+        model=to_json(inputs.model.spec),
+        stand_ins=inputs.stand_ins,
+        files=inputs.files,
+        missing=tuple(str(path) for path in inputs.missing),
+        stimuli={
+            "name": inputs.stimuli.name,
+            "n": len(inputs.stimuli.ids),
+            "listing": inputs.listing,
+            "found": inputs.stimuli.account.found,
+            "refused": [list(pair) for pair in inputs.stimuli.account.refused],
+        },
+        postfunctions=dict(source_digests(inputs.chain)),
+        request=request_digest(plan.config, inputs),
+        structure=outline_to_json(plan.outline),
+        slices=plan.slices,
+    )
+
+
+def attributes(plan: Plan) -> dict[str, Any]:
+    """Return what is written into every shard and the index about where the values come from."""
+    inputs, outline, spec = plan.inputs, plan.outline, plan.inputs.model.spec
+    return {
+        "model": spec.name,
+        "model_spec": to_json(spec),
+        "model_files": dict(model_digests(inputs)),
+        "weights": spec.weights,
+        "weights_digest": outline.weights_digest,
+        "seed": spec.seed,
+        "preprocessing": outline.preprocessing or "the model's own transform",
+        "stimuli": inputs.stimuli.name,
+        "stimuli_digest": inputs.listing,
+        "graph_digest": outline.digest,
+        "selectors": list(outline.selectors),
+        "postfunctions": list(chain_texts(inputs.chain)),
+        "device": inputs.device,
+        "threads": plan.config.runtime.threads,
+        "versions": versions(),
+        "stand_in": " ".join(inputs.stand_ins),
+    }

@@ -1,0 +1,92 @@
+"""References, tables and figures of a run, and open_run's view of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import spearmanr
+
+from lens_pipeline import open_run
+from lens_pipeline.errors import ComparisonError, StoreError
+from lens_pipeline.pipeline.job import run_job
+
+
+@pytest.fixture
+def brain(study: Path) -> Path:
+    """Two subjects' RDMs of the six images, ids in reverse order."""
+    random = np.random.default_rng(1)
+    stack = np.stack([squareform(random.random(15)) for _ in range(2)])
+    path = study / "brain.npz"
+    np.savez(path, IT=stack, ids=np.array([f"image{n}" for n in range(5, -1, -1)]))
+    return path
+
+
+def test_scores_are_spearmans_joined_by_id(study: Path, plain: dict[str, Any], brain: Path) -> None:
+    """SciPy computes the same from the stored activations and the re-ordered reference."""
+    plain["rsa"] = {"reference": "brain.npz:IT", "measure": ["spearman", "cosine"]}
+    run = open_run(run_job(plain))
+    rows = run.scores.set_index(["layer", "pass", "measure"])
+    reference = np.load(brain)["IT"][:, ::-1, ::-1]
+    with run.activations as tree:
+        conv = tree["conv"]["activation"].to_numpy()[:, 0].reshape(6, -1).astype(float)
+    rdm = pdist(conv, "correlation")
+    expected = np.mean([spearmanr(rdm, squareform(one)).statistic for one in reference])
+    assert rows.loc[("conv", 1, "spearman"), "score"] == pytest.approx(expected, abs=1e-5)
+    assert set(rows.index.get_level_values("measure")) == {"spearman", "cosine"}
+    assert len(rows) == 2 * 4
+    written = pd.read_csv(run.folder / "scores.csv")
+    np.testing.assert_allclose(written["score"], run.scores["score"])
+    assert (run.folder / "figures/scores_spearman.png").stat().st_size > 10_000
+
+
+def test_a_run_is_opened_with_labels(study: Path, plain: dict[str, Any]) -> None:
+    """RDMs know their layer and pass, layers.csv every pair, the record its config."""
+    run = open_run(str(run_job(plain)))
+    assert run.rdms.rdm_descriptors["name"] == ["conv:1", "cell:1", "cell:2", "cell:3"]
+    assert run.layers.loc["cell:2", "cell:2"] == pytest.approx(1)
+    assert run.config["layers"] == ["conv", "cell"]
+    assert run.stand_ins == ()
+    assert len(run.scores) == 0
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    """The sentence names the folder."""
+    with pytest.raises(StoreError, match=r"There is no run in .*: it has no record.json"):
+        open_run(tmp_path)
+
+
+def test_an_unfinished_run_says_so(study: Path, plain: dict[str, Any]) -> None:
+    """What is there can be looked at, what is not is named."""
+    folder = run_job(plain)
+    (folder / "scores.parquet").unlink()
+    with pytest.raises(StoreError, match=r"There is no out/scores\.parquet yet"):
+        _ = open_run(Path("out")).scores
+
+
+def test_a_reference_that_does_not_fit_stops_the_run_at_once(
+    study: Path, plain: dict[str, Any]
+) -> None:
+    """Before any activation is computed."""
+    np.savez(study / "other.npz", rdm=squareform(np.arange(1.0, 16)), ids=list("abcdef"))
+    plain["rsa"] = {"reference": "other.npz:rdm"}
+    with pytest.raises(ComparisonError, match=r"rsa\.align=position"):
+        run_job(plain)
+    assert not (study / "out").exists()
+
+
+def test_a_changed_reference_is_compared_again(
+    study: Path, plain: dict[str, Any], brain: Path
+) -> None:
+    """Its content counts, not its name."""
+    plain["rsa"] = {"reference": "brain.npz:IT"}
+    before = open_run(run_job(plain)).scores
+    np.savez(
+        brain,
+        IT=np.stack([squareform(np.arange(15.0) + 1)] * 2),
+        ids=np.array([f"image{n}" for n in range(6)]),
+    )
+    after = open_run(run_job(plain)).scores
+    assert (before["score"] != after["score"]).all()
