@@ -315,7 +315,10 @@ def _targets(function: Function, args: Sequence[Any], kwargs: Any) -> list[torch
     out = kwargs.get("out") if kwargs else None
     if out is not None:
         return _tensors_in(out)
-    return _tensors_in(args[0]) if function.writes and args else []
+    if not function.writes:
+        return []
+    first = args[0] if args else next(iter(kwargs.values()), None)
+    return _tensors_in(first)
 
 
 def _tensors_in(result: Any) -> list[torch.Tensor]:

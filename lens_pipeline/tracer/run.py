@@ -62,6 +62,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
+        recorder.kept.save_before_write(_outliving(model, args, kwargs))
         return assemble(recorder, model, seconds=seconds)
 
 
@@ -98,6 +99,16 @@ def _add_inputs(recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, 
         if id(tensor) not in seen:
             seen.add(id(tensor))
             recorder.add_input(path, tensor)
+
+
+def _outliving(
+    model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Iterator[torch.Tensor]:
+    """Yield the tensors that others may write to later: inputs, parameters and buffers."""
+    for _, tensor in (*leaves(args), *leaves(kwargs)):
+        yield tensor
+    yield from model.parameters()
+    yield from model.buffers()
 
 
 @contextlib.contextmanager

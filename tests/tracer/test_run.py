@@ -63,6 +63,32 @@ def test_value_of_an_op_is_what_it_was_when_it_had_run() -> None:
     assert traced["add_1_3"].parents == (traced["relu_1_2"].index,)
 
 
+def test_values_outlive_later_writes_to_inputs_and_buffers() -> None:
+    """What the caller or the model does afterwards changes no kept value."""
+    norm = torch.nn.BatchNorm1d(3)
+    x = torch.zeros(2, 3)
+    traced = trace(norm, x)
+    norm(x)
+    x.add_(5)
+    assert traced["add_1"].value == 1
+    assert traced.ops[0].value.tolist() == torch.zeros(2, 3).tolist()
+
+
+def test_in_place_call_by_keyword_is_foreseen() -> None:
+    """A write to a keyword argument is a write all the same."""
+
+    class Fills(torch.nn.Module):
+        def forward(self, x):
+            a = x * 1
+            torch.nn.init.constant_(tensor=a, val=3.0)
+            return a
+
+    traced = trace(Fills(), torch.ones(2))
+    assert traced["mul_1"].value.tolist() == [1, 1]
+    assert traced.ops[-1].value.tolist() == [3, 3]
+    assert traced.complete
+
+
 def test_write_through_a_view_is_a_parent_of_the_base_reader() -> None:
     """Who reads the base after a view of it was written depends on the write."""
     traced = trace(zoo.InPlaceThroughView(), torch.zeros(2, 3))
