@@ -96,6 +96,7 @@ def test_missing_data_is_one_sentence(
     """A folder without the images stops the study at once; nothing stands in."""
     assert study.main([str(tmp_path), "--weights", "random", "--output", str(tmp_path / "o")]) == 2
     error = capsys.readouterr().err
-    assert "images_grey" in error
+    assert "rdms_it.npz:human_IT" in error
+    assert "names no file that exists" in error
     assert "Traceback" not in error
     assert not (tmp_path / "o").exists()
