@@ -28,7 +28,7 @@ from lens_pipeline.postfunctions import (
 from lens_pipeline.selectors import Selected, auto_layers, parse_selectors, select
 from lens_pipeline.store.schema import LayerSpec
 from lens_pipeline.tracer.graph import first_difference, structure_digest
-from lens_pipeline.tracer.run import trace
+from lens_pipeline.tracer.run import ForwardError, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -187,12 +187,10 @@ def _trace(loaded: LoadedModel, inputs: torch.Tensor, *, keep: list[int] | None)
     with torch.no_grad():
         try:
             traced = trace(loaded.module, (inputs,), keep=keep)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            reason = str(error).partition("\n")[0]
+        except ForwardError as error:
             raise TraceError(
-                f"The forward pass of {loaded.spec.name} failed on an input of shape "
-                f"{tuple(inputs.shape)}: {type(error).__name__}: {reason}; check the preprocessing "
-                "(resize, crop) and the model's arguments."
+                f"{loaded.spec.name} cannot take an input of shape {tuple(inputs.shape)}: {error} "
+                "Check the preprocessing (resize, crop) and the model's arguments."
             ) from error
     # Errors name the model as the user does, not by the class it is built from.
     return dataclasses.replace(traced, model_name=loaded.spec.name)

@@ -13,7 +13,8 @@ from lens_pipeline.tracer.trace import Trace
 if TYPE_CHECKING:
     import torch
 
-    from lens_pipeline.tracer.recorder import RawOp, Recorder
+    from lens_pipeline.tracer.raw import RawOp
+    from lens_pipeline.tracer.recorder import Recorder
 
 
 def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> Trace:
@@ -28,6 +29,7 @@ def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> T
         ),
         layers=layers,
         module_calls=_module_calls(recorder),
+        host_reads=tuple(recorder.host_reads.reads),
         sites=recorder.sites.all(),
         parameters=_parameters(model),
         modules=tuple((name, type(module).__name__) for name, module in model.named_modules()),
@@ -84,6 +86,8 @@ def _op(recorder: Recorder, index: int, layer: Layer, pass_number: int) -> Op:
         parameters=tuple(call.parameters),
         buffers=tuple(call.buffers),
         call=call.number,
+        host_reads=call.host_reads,
+        autocast=call.autocast,
         output_index=raw.output_index,
         in_place=call.in_place,
         module_call=call.module_call,

@@ -21,19 +21,29 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lens_pipeline.tracer.tensors import tensors_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _GUARDS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
 # Calls that read or set how a tensor is kept, show it, or start a backward pass: they compute no
-# value of the forward pass.
+# value of the forward pass. The frequent ones are passed on unexamined, which is what makes code
+# full of shape arithmetic cheap to trace.
 _NOT_OPS = frozenset(
     {"__repr__", "__str__", "__format__", "__dir__", "__hash__", "__reduce_ex__", "__len__"}
     | {"requires_grad_", "retain_grad", "register_hook", "register_post_accumulate_grad_hook"}
     | {"backward", "share_memory_", "rename_", "_is_view", "is_shared"}
+    | {"size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "type"}
+    | {"is_contiguous", "is_floating_point", "is_complex", "element_size", "get_device"}
+    | {"is_inference", "_is_any_true", "data_ptr", "untyped_storage", "is_pinned"}
 )
-_NOT_OP_PROPERTIES = frozenset({"grad", "_base", "requires_grad", "grad_fn"})
+_NOT_OP_PROPERTIES = frozenset(
+    {"grad", "_base", "requires_grad", "grad_fn", "shape", "ndim", "dtype", "device", "layout"}
+    | {"is_cuda", "is_cpu", "is_meta", "is_sparse", "is_quantized", "is_nested", "is_mkldnn"}
+    | {"is_leaf", "names", "itemsize", "nbytes", "output_nr", "_version", "is_mps", "is_xpu"}
+)
 
 _ARITHMETIC = frozenset(
     {"add", "sub", "mul", "div", "truediv", "floordiv", "mod", "pow", "matmul"}
@@ -108,8 +118,11 @@ class Interception(TorchFunctionMode):
         before = self._listener.n_ops
         self._open.append(func)
         try:
-            with self:
+            torch._C._push_on_torch_function_stack(self)
+            try:
                 result = function.opened(*args, **kwargs)  # type: ignore[misc]
+            finally:
+                torch._C._pop_torch_function_stack()
         finally:
             self._open.pop()
         if self._listener.n_ops > before or not isinstance(result, torch.Tensor):
@@ -151,6 +164,17 @@ def describe(func: Any, opened_globals: dict[int, dict[str, Any]]) -> Function:
         silent=name in _NOT_OPS,
         opened=_opened(func, opened_globals),
     )
+
+
+def targets_of(function: Function, args: Sequence[Any], kwargs: Any) -> list[torch.Tensor]:
+    """Return the tensors that the call will overwrite."""
+    out = kwargs.get("out") if kwargs else None
+    if out is not None:
+        return tensors_in(out)
+    if not function.writes:
+        return []
+    first = args[0] if args else next(iter(kwargs.values()), None)
+    return tensors_in(first)
 
 
 def layer_type(name: str) -> str:

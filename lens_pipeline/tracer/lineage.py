@@ -12,76 +12,72 @@ other time.
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
-from lens_pipeline.tracer.tensors import byte_range, storage_key
+from lens_pipeline.tracer.tensors import Extent, extent, overlap, storage_key
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     import torch
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The Op that a live tensor came from."""
-
-    tensor: weakref.ref[torch.Tensor]
-    op: int
-    # how many writes to its storage it already contains
-    n_writes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """Memory that an Op wrote in place."""
-
-    op: int
-    first: int
-    last: int
 
 
 class Lineage:
     """Answers, for any tensor in this forward pass, where its contents came from."""
 
-    def __init__(self, states: dict[int, str]) -> None:
-        # address of each parameter and buffer by the id of its tensor
-        self._states = states
-        self._known: dict[int, _Known] = {}
-        self._writes: dict[int, list[_Write]] = {}
+    def __init__(self, states: Mapping[str, torch.Tensor]) -> None:
+        # keeps the ids of parameters and buffers their own, also when forward replaces one
+        self._alive = tuple(states.values())
+        # reference to each parameter and buffer by the id of its tensor
+        self._states: dict[int, StateRef] = {}
+        for address, tensor in states.items():
+            self._states.setdefault(id(tensor), StateRef(address))
+        # by id: the tensor, the Op it came from, how many writes to its storage it contains
+        self._known: dict[int, tuple[weakref.ref[torch.Tensor], OpRef, int]] = {}
+        # by storage: the Ops that wrote in place, and where
+        self._writes: dict[int, list[tuple[int, Extent]]] = {}
 
     def refer(self, tensor: torch.Tensor) -> TensorRef:
         """Return what `tensor` is in terms of Ops, the model's state, or neither."""
         known = self._known.get(id(tensor))
-        if known is not None and known.tensor() is tensor:
-            return OpRef(known.op, self._writers(tensor, known.n_writes))
-        writers = self._writers(tensor, 0)
-        address = self._states.get(id(tensor))
-        return ConstantRef(tensor, writers) if address is None else StateRef(address, writers)
+        if known is not None and known[0]() is tensor:
+            if not self._writes:
+                return known[1]
+            writers = self._writers(tensor, known[2])
+            return OpRef(known[1].op, writers) if writers else known[1]
+        state = self._states.get(id(tensor))
+        writers = self._writers(tensor, 0) if self._writes else ()
+        if state is None:
+            return ConstantRef(tensor, writers)
+        return StateRef(state.address, writers) if writers else state
+
+    def maker(self, tensor: torch.Tensor) -> int | None:
+        """Return the Op that `tensor` is the output of; None for one that no Op made."""
+        known = self._known.get(id(tensor))
+        return known[1].op if known is not None and known[0]() is tensor else None
 
     def made(self, tensor: torch.Tensor, op: int) -> None:
         """Take note that `tensor` is now the output of `op`."""
-        key = storage_key(tensor) if self._writes else None
-        n_writes = 0 if key is None else len(self._writes.get(key, ()))
-        self._known[id(tensor)] = _Known(weakref.ref(tensor), op, n_writes)
+        n_writes = 0
+        if self._writes:
+            key = storage_key(tensor)
+            n_writes = 0 if key is None else len(self._writes.get(key, ()))
+        self._known[id(tensor)] = (weakref.ref(tensor), OpRef(op), n_writes)
 
     def wrote(self, tensor: torch.Tensor, op: int) -> None:
         """Take note that `op` wrote into the memory of `tensor`."""
         key = storage_key(tensor)
         if key is not None:
-            self._writes.setdefault(key, []).append(_Write(op, *byte_range(tensor)))
+            self._writes.setdefault(key, []).append((op, extent(tensor)))
 
     def _writers(self, tensor: torch.Tensor, seen: int) -> tuple[int, ...]:
-        if not self._writes:
-            return ()
         key = storage_key(tensor)
         writes = () if key is None else self._writes.get(key, ())[seen:]
         if not writes:
             return ()
-        first, last = byte_range(tensor)
-        return tuple(write.op for write in writes if write.first < last and first < write.last)
+        read = extent(tensor)
+        return tuple(op for op, written in writes if overlap(written, read))
 
 
 class KeptValues:

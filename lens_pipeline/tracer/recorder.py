@@ -10,70 +10,28 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lens_pipeline.tracer.interception import Function
+from lens_pipeline.tracer.host_reads import HostReads
+from lens_pipeline.tracer.interception import Function, targets_of
 from lens_pipeline.tracer.lineage import KeptValues, Lineage
 from lens_pipeline.tracer.modules import addresses
-from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
+from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
+from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.sites import Sites
-from lens_pipeline.tracer.tensors import is_plain, leaves, nbytes, replace_tensors
+from lens_pipeline.tracer.tensors import (
+    is_plain,
+    leaves,
+    replace_tensors,
+    tensors_in,
+    version_numbers,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Sequence
     from types import FrameType
-
-
-@dataclass(slots=True)
-class RawCall:
-    """One call of a function, or one input or output of the model."""
-
-    kind: str
-    function: Function
-    # position among all calls
-    number: int
-    module_call: int | None
-    site: int
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    parents: list[int] = field(default_factory=list)
-    parameters: list[str] = field(default_factory=list)
-    buffers: list[str] = field(default_factory=list)
-    in_place: bool = False
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RawOp:
-    """One output tensor of a call."""
-
-    call: RawCall
-    output_index: int | None
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-    device: torch.device
-    nbytes: int
-    requires_grad: bool
-    grad_fn: str | None
-
-
-@dataclass(slots=True)
-class RawModuleCall:
-    """A call of a module that is still open, or has ended."""
-
-    module: torch.nn.Module
-    address: str
-    number: int
-    parent: int | None
-    site: int
-    first: int
-    # the frame that runs the module's forward, while it runs
-    frame: FrameType | None
-    last: int = 0
-    outputs: tuple[int, ...] = ()
 
 
 class Recorder:
@@ -83,22 +41,25 @@ class Recorder:
         self.ops: list[RawOp] = []
         self.n_ops = 0
         self.module_calls: list[RawModuleCall] = []
+        self.host_reads = HostReads()
         self.sites = Sites()
         # what the interception could not see, with how often
         self.gaps: Counter[str] = Counter()
-        self._parameters = _addresses_by_id(model.named_parameters(remove_duplicate=False))
-        buffers = _addresses_by_id(model.named_buffers(remove_duplicate=False))
-        self.lineage = Lineage({**buffers, **self._parameters})
+        # the call that raised last
+        self.failed: RawCall | None = None
+        parameters = dict(model.named_parameters(remove_duplicate=False))
+        buffers = dict(model.named_buffers(remove_duplicate=False))
+        self.lineage = Lineage({**parameters, **buffers})
         self.kept = KeptValues(keep)
-        self._parameter_names = frozenset(self._parameters.values())
+        self._parameter_names = parameters.keys()
         self._addresses = addresses(model)
-        self._n_module_calls: Counter[str] = Counter()
+        self._n_module_calls: dict[str, int] = {}
         self._n_calls = 0
         self._open: list[int] = []
-        # Switching all dispatch modes off for a call is right only if the witness is the only one.
-        self._alone = torch._C._len_torch_dispatch_stack() == 0
         # A recorded call is running: what the witness sees belongs to it.
         self.quiet = False
+        # Switching all dispatch modes off for a call is right only if the witness is the only one.
+        self._alone = torch._C._len_torch_dispatch_stack() == 0
 
     # ---- what the interception reports -------------------------------------------------------
 
@@ -106,21 +67,23 @@ class Recorder:
         self, function: Function, run: Callable[..., Any], args: Sequence[Any], kwargs: Any
     ) -> Any:
         """Run a leaf call and write one Op for each tensor it returns."""
+        if torch._C._are_functorch_transforms_active():
+            return self._call_transformed(function, run, args, kwargs)
         call = self._new_call("call", function, sys._getframe(1))
-        tensors = self._read(call, tuple(args), kwargs)
-        targets = _targets(function, args, kwargs)
-        with self._witness_off(tensors):
+        with _Quiet(self):
+            tensors = self._read(call, args, kwargs)
+            targets = targets_of(function, args, kwargs)
             self.kept.save_before_write(targets)
-            before = None if targets else _version_numbers(tensors)
-            start = time.perf_counter()
-            result = run(*args, **kwargs)
-            call.seconds = time.perf_counter() - start
-            if before is not None and before != _version_numbers(tensors):
-                self._note_unannounced_write(function, tensors, before)
-            outputs = _tensors_in(result) or targets
-            call.in_place = bool(targets)
-            self._add_outputs(call, outputs, single=isinstance(result, torch.Tensor))
-            self._note_writes(targets)
+            before = None if targets else version_numbers(tensors)
+            switch_off = self._alone and all(map(is_plain, tensors))
+            off = torch._C._DisableTorchDispatch() if switch_off else None
+            try:
+                result = self._run(call, run, args, kwargs)
+                if before is not None and before != version_numbers(tensors):
+                    self._note_unannounced_write(function, tensors, before)
+                self._write_down(call, result, targets)
+            finally:
+                del off
         return result
 
     def unseen(self, name: str) -> None:
@@ -134,38 +97,28 @@ class Recorder:
     def enter(self, module: torch.nn.Module, caller: FrameType) -> None:
         """Open a call of `module`."""
         address = self._address(module)
-        self._n_module_calls[address] += 1
+        number = self._n_module_calls[address] = self._n_module_calls.get(address, 0) + 1
+        parent = self._open[-1] if self._open else None
         site = self._site(caller.f_back, module=address)
-        self.module_calls.append(
-            RawModuleCall(
-                module=module,
-                address=address,
-                number=self._n_module_calls[address],
-                parent=self._open[-1] if self._open else None,
-                site=site,
-                first=self.n_ops,
-                frame=caller,
-            )
-        )
-        self._open.append(len(self.module_calls) - 1)
+        opened = RawModuleCall(module, address, number, parent, site, self.n_ops, caller)
+        self._open.append(len(self.module_calls))
+        self.module_calls.append(opened)
 
     def leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         """Close the call of `module`, and whatever was left open inside it."""
-        if not any(self.module_calls[index].module is module for index in self._open):
+        if not any(self.module_calls[index].module is module for index in reversed(self._open)):
             return
         closing = self.module_calls[self._open[-1]]
         while closing.module is not module:
             self._close(closing)
             closing = self.module_calls[self._open[-1]]
-        with torch._C.DisableTorchFunction():
-            self._name_passed_through(closing, inputs, output)
-            made = [self._made_by(tensor) for _, tensor in leaves(output)]
+        tensors = tensors_in(output) or [tensor for _, tensor in leaves(output)]
+        made = [self.lineage.maker(tensor) for tensor in tensors]
+        if any(op is None or op < closing.first for op in made):
+            self._name_passed_through(closing, inputs, tensors)
+            made = [self.lineage.maker(tensor) for tensor in tensors]
         closing.outputs = tuple(op for op in made if op is not None)
         self._close(closing)
-
-    def _close(self, closing: RawModuleCall) -> None:
-        closing.last, closing.frame = self.n_ops, None
-        self._open.pop()
 
     def foreign_thread(self) -> None:
         """Take note that a part of the model ran where it cannot be seen."""
@@ -176,22 +129,22 @@ class Recorder:
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one input tensor."""
         call = self._new_call("input", _no_function(name, "input"), None)
-        with self._witness_off([tensor]):
+        with _Quiet(self):
             self._add_outputs(call, [tensor], single=True)
 
     def add_output(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one output tensor."""
         call = self._new_call("output", _no_function(name, "output"), None)
-        self._read(call, (tensor,), {})
-        with self._witness_off([tensor]):
+        with _Quiet(self):
+            self._read(call, (tensor,), {})
             self._add_outputs(call, [tensor], single=True, rename=False)
 
     # ---- inside ------------------------------------------------------------------------------
 
     def _new_call(self, kind: str, function: Function, frame: FrameType | None) -> RawCall:
         self._n_calls += 1
-        module_call = self._open[-1] if self._open else None
-        return RawCall(kind, function, self._n_calls - 1, module_call, self._site(frame))
+        inside = self._open[-1] if self._open else None
+        return RawCall(kind, function, self._n_calls - 1, (inside, self._site(frame)))
 
     def _site(self, frame: FrameType | None, *, module: str | None = None) -> int:
         if not self._open:
@@ -200,7 +153,7 @@ class Recorder:
         address = inside.address if module is None else module
         return self.sites.number(frame, until=inside.frame, parent=inside.site, module=address)
 
-    def _read(self, call: RawCall, args: tuple[Any, ...], kwargs: Any) -> list[torch.Tensor]:
+    def _read(self, call: RawCall, args: Sequence[Any], kwargs: Any) -> list[torch.Tensor]:
         tensors: list[torch.Tensor] = []
 
         def refer(tensor: torch.Tensor) -> TensorRef:
@@ -209,60 +162,97 @@ class Recorder:
             self._note_read(call, ref)
             return ref
 
-        call.args = replace_tensors(args, refer)
+        call.args = replace_tensors(tuple(args), refer)
         if kwargs:
             call.kwargs = replace_tensors(kwargs, refer)
+        if self.host_reads.reads:
+            call.host_reads = self.host_reads.among((args, kwargs))
         return tensors
 
     def _note_read(self, call: RawCall, ref: TensorRef) -> None:
-        origin = [ref.op] if isinstance(ref, OpRef) else []
-        for parent in (*origin, *ref.writers):
-            if parent not in call.parents:
-                call.parents.append(parent)
-        if isinstance(ref, StateRef):
+        if isinstance(ref, OpRef):
+            if ref.op not in call.parents:
+                call.parents.append(ref.op)
+        elif isinstance(ref, StateRef):
             is_parameter = ref.address in self._parameter_names
             names = call.parameters if is_parameter else call.buffers
             if ref.address not in names:
                 names.append(ref.address)
+        for writer in ref.writers:
+            if writer not in call.parents:
+                call.parents.append(writer)
 
-    def _witness_off(self, tensors: list[torch.Tensor]) -> _Off:
-        """Keep the witness from what a recorded call does.
+    def _run(self, call: RawCall, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        call.autocast = torch._C._is_any_autocast_enabled()
+        start = time.perf_counter()
+        try:
+            result = run(*args, **kwargs)
+        except Exception:
+            self.failed = call
+            raise
+        call.seconds = time.perf_counter() - start
+        return result
 
-        Dispatch is switched off altogether where nothing else relies on it: that is the plain
-        forward pass to the bit. Subclasses of Tensor and other dispatch modes do rely on it.
-        """
-        switch_off = self._alone and all(map(is_plain, tensors))
-        return _Off(self, switch_off=switch_off)
+    def _write_down(self, call: RawCall, result: Any, targets: list[torch.Tensor]) -> None:
+        outputs = tensors_in(result) or targets
+        if not outputs:
+            if call.parents and result is not None:
+                self._note_host_read(call, result)
+            return
+        call.in_place = bool(targets)
+        self._add_outputs(call, outputs, single=isinstance(result, torch.Tensor))
+        for back, target in enumerate(reversed(targets), start=1):
+            self.lineage.wrote(target, self.n_ops - back)
+            self.lineage.made(target, self.n_ops - back)
+
+    def _note_host_read(self, call: RawCall, result: Any) -> None:
+        value = result if isinstance(result, bool | int | float) else None
+        read = HostRead(
+            index=len(self.host_reads.reads),
+            name=call.function.name,
+            ops=tuple(call.parents),
+            after=self.n_ops,
+            module_call=call.module_call,
+            site=call.site,
+            value=value,
+        )
+        self.host_reads.add(read, result)
+
+    def _call_transformed(
+        self, function: Function, run: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """Run a call on the stand-ins for tensors that vmap, grad and their kin work with."""
+        self.gaps[f"{function.name} inside a torch.func transform is not written down"] += 1
+        with _Quiet(self):
+            return run(*args, **kwargs)
 
     def _add_outputs(
         self, call: RawCall, outputs: Sequence[torch.Tensor], *, single: bool, rename: bool = True
     ) -> None:
         for number, tensor in enumerate(outputs):
-            self.ops.append(_raw_op(call, None if single else number, tensor))
+            self.ops.append(raw_op(call, None if single else number, tensor))
             if rename:
                 self.lineage.made(tensor, self.n_ops)
             self.kept.keep(self.n_ops, tensor)
             self.n_ops += 1
 
-    def _note_writes(self, targets: list[torch.Tensor]) -> None:
-        for back, target in enumerate(reversed(targets), start=1):
-            self.lineage.wrote(target, self.n_ops - back)
-            self.lineage.made(target, self.n_ops - back)
-
-    def _name_passed_through(self, closing: RawModuleCall, inputs: Any, output: Any) -> None:
+    def _name_passed_through(
+        self, closing: RawModuleCall, inputs: Any, output: list[torch.Tensor]
+    ) -> None:
         """Give a tensor that a module returns as it came an Op of its own, so it has a place."""
         given = {id(tensor) for _, tensor in leaves(inputs)}
-        for _, tensor in leaves(output):
-            made_by = self._made_by(tensor)
-            if id(tensor) in given and (made_by is None or made_by < closing.first):
+        for tensor in output:
+            maker = self.lineage.maker(tensor)
+            if id(tensor) in given and (maker is None or maker < closing.first):
                 call = self._new_call("call", _no_function("identity", "identity"), None)
-                self._read(call, (tensor,), {})
-                with self._witness_off([tensor]):
+                # A hook runs under the interception, which is not to see this.
+                with torch._C.DisableTorchFunction(), _Quiet(self):
+                    self._read(call, (tensor,), {})
                     self._add_outputs(call, [tensor], single=True)
 
-    def _made_by(self, tensor: torch.Tensor) -> int | None:
-        ref = self.lineage.refer(tensor)
-        return ref.op if isinstance(ref, OpRef) else None
+    def _close(self, closing: RawModuleCall) -> None:
+        closing.last, closing.frame = self.n_ops, None
+        self._open.pop()
 
     def _address(self, module: torch.nn.Module) -> str:
         known = self._addresses.get(id(module))
@@ -274,7 +264,7 @@ class Recorder:
     def _note_unannounced_write(
         self, function: Function, tensors: list[torch.Tensor], before: list[int]
     ) -> None:
-        for tensor, old, new in zip(tensors, before, _version_numbers(tensors), strict=True):
+        for tensor, old, new in zip(tensors, before, version_numbers(tensors), strict=True):
             if old != new and self.kept.share_memory_with(tensor):
                 self.gaps[f"{function.name} overwrote an argument whose value was kept"] += 1
 
@@ -283,68 +273,17 @@ def _no_function(name: str, layer_type: str) -> Function:
     return Function(None, name, layer_type, writes=False, silent=False, opened=None)
 
 
-class _Off:
+class _Quiet:
     """While entered, ATen calls are not the witness's business."""
 
-    __slots__ = ("_guard", "_recorder", "_switch_off")
+    __slots__ = ("_before", "_recorder")
 
-    def __init__(self, recorder: Recorder, *, switch_off: bool) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._switch_off = switch_off
-        self._guard: Any = None
+        self._before = False
 
     def __enter__(self) -> None:
-        self._recorder.quiet = True
-        if self._switch_off:
-            self._guard = torch._C._DisableTorchDispatch()
+        self._before, self._recorder.quiet = self._recorder.quiet, True
 
     def __exit__(self, *_: object) -> None:
-        self._guard = None
-        self._recorder.quiet = False
-
-
-def _addresses_by_id(named: Iterator[tuple[str, torch.Tensor]]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for address, tensor in named:
-        found.setdefault(id(tensor), address)
-    return found
-
-
-def _targets(function: Function, args: Sequence[Any], kwargs: Any) -> list[torch.Tensor]:
-    """Return the tensors that the call will overwrite."""
-    out = kwargs.get("out") if kwargs else None
-    if out is not None:
-        return _tensors_in(out)
-    if not function.writes:
-        return []
-    first = args[0] if args else next(iter(kwargs.values()), None)
-    return _tensors_in(first)
-
-
-def _tensors_in(result: Any) -> list[torch.Tensor]:
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if isinstance(result, tuple | list):
-        return [tensor for _, tensor in leaves(result)]
-    return []
-
-
-def _version_numbers(tensors: list[torch.Tensor]) -> list[int]:
-    try:
-        return [tensor._version for tensor in tensors]
-    except RuntimeError:  # inference tensors keep no version
-        return []
-
-
-def _raw_op(call: RawCall, output_index: int | None, tensor: torch.Tensor) -> RawOp:
-    grad_fn = tensor.grad_fn if tensor.requires_grad else None
-    return RawOp(
-        call=call,
-        output_index=output_index,
-        shape=tuple(tensor.shape),
-        dtype=tensor.dtype,
-        device=tensor.device,
-        nbytes=nbytes(tensor),
-        requires_grad=tensor.requires_grad,
-        grad_fn=None if grad_fn is None else grad_fn.name(),
-    )
+        self._recorder.quiet = self._before

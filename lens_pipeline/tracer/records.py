@@ -89,6 +89,10 @@ class Op:
     buffers: tuple[str, ...]
     # calls are numbered in execution order; Ops of one call differ in output_index
     call: int
+    # results of earlier host reads that came in as arguments, by index into Trace.host_reads
+    host_reads: tuple[int, ...]
+    # it ran under torch.autocast
+    autocast: bool
     # which output tensor of the call this is; None where the call returned a single tensor
     output_index: int | None
     # the call wrote its output into one of its arguments
@@ -109,6 +113,30 @@ class Op:
     seconds: float
     # the output, detached, as it was when the Op had run; None where it was not kept
     value: torch.Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostRead:
+    """A tensor's contents that left for Python: a number, a truth value, a list, an array.
+
+    What Python does with them afterwards cannot be followed; where the very object comes back as an
+    argument of a later Op, that Op names this read.
+    """
+
+    # position in Trace.host_reads
+    index: int
+    # "item", "__bool__", "tolist", "numpy", ...
+    name: str
+    # Ops whose contents were read
+    ops: tuple[int, ...]
+    # how many Ops had run
+    after: int
+    # index into Trace.module_calls of the innermost module; None outside the model
+    module_call: int | None
+    # index into Trace.sites
+    site: int
+    # what was read, where it is a number or a truth value
+    value: bool | int | float | None
 
 
 @dataclass(frozen=True, slots=True)

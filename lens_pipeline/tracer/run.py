@@ -11,12 +11,13 @@ import gc
 import random
 import sys
 import time
+import types
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from lens_pipeline.errors import TraceError
+from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
 from lens_pipeline.tracer.interception import Interception, Witness
 from lens_pipeline.tracer.modules import watch_modules
@@ -43,8 +44,8 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
     one argument. `keep`: "all" keeps every value, None none, a collection of Op indices those.
     Values are detached and are what they were when their operation had run.
 
-    Raises TraceError for something that is not a module or runs outside Python; whatever the
-    model's own forward raises passes through.
+    Raises TraceError for something that is not a module or runs outside Python, and ForwardError,
+    with the trace until then, for an exception of the model's own. A generator is run to its end.
 
     >>> import torch
     >>> t = trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), torch.zeros(1, 2))
@@ -52,18 +53,51 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
     ['input_1_0', 'linear_1_1', 'relu_1_2', 'output_1_3']
     """
     _check(model)
-    args, kwargs = _arguments(inputs)
+    args, kwargs = arguments(inputs)
     recorder = Recorder(model, _kept(keep))
-    with _generators_kept(), _eager(), _collector_paused():
-        _add_inputs(recorder, args, kwargs)
-        start = time.perf_counter()
-        with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
-            result = model(*args, **kwargs)
+    start = time.perf_counter()
+    with generators_kept(), eager(), _collector_paused():
+        try:
+            _add_inputs(recorder, args, kwargs)
+            start = time.perf_counter()
+            with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
+                result = model(*args, **kwargs)
+                if isinstance(result, types.GeneratorType):
+                    result = tuple(result)
+        except LensError:
+            raise
+        except Exception as error:
+            seconds = time.perf_counter() - start
+            partial = assemble(recorder, model, seconds=seconds)
+            raise ForwardError(_failure(recorder, model, error), partial) from error
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
         recorder.kept.save_before_write(_outliving(model, args, kwargs))
         return assemble(recorder, model, seconds=seconds)
+
+
+class ForwardError(TraceError):
+    """A forward pass that raised; what it did until then is in `partial`."""
+
+    def __init__(self, message: str, partial: Trace) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+def _failure(recorder: Recorder, model: torch.nn.Module, error: Exception) -> str:
+    failed = recorder.failed
+    place = ""
+    if failed is not None:
+        inside = None if failed.module_call is None else recorder.module_calls[failed.module_call]
+        where = f" in module {inside.address}" if inside and inside.address else ""
+        place = f" in {failed.function.name}{where}"
+    reason = str(error).partition("\n")[0].rstrip(".") or "no message"
+    done = f"after {recorder.n_ops} operations"
+    return (
+        f"The forward pass of {type(model).__name__} failed{place} {done}: "
+        f"{type(error).__name__}: {reason}."
+    )
 
 
 def _check(model: Any) -> None:
@@ -79,7 +113,8 @@ def _check(model: Any) -> None:
         )
 
 
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what `inputs` means as positional and keyword arguments."""
     if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
         return inputs, {}
     if type(inputs) is dict:
@@ -112,7 +147,7 @@ def _outliving(
 
 
 @contextlib.contextmanager
-def _generators_kept() -> Iterator[None]:
+def generators_kept() -> Iterator[None]:
     """Leave Python's, NumPy's and torch's random generators as they were."""
     numpy = sys.modules.get("numpy")
     state, numpy_state = random.getstate(), numpy.random.get_state() if numpy else None
@@ -142,7 +177,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _eager() -> contextlib.AbstractContextManager[Any]:
+def eager() -> contextlib.AbstractContextManager[Any]:
     """Run compiled models as ordinary Python; the compiler is not loaded for it."""
     if "torch._dynamo" not in sys.modules:
         return contextlib.nullcontext()

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+# Values that hold no tensor, by far the most arguments.
+_ATOMS = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device})
+
+# elements
+_MOST_EXACT = 1_000_000
 
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 
@@ -37,20 +44,40 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 
 def replace_tensors(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
     """Return `value` with every tensor in lists, tuples, dicts and slices replaced."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
     if isinstance(value, torch.Tensor):
         return replace(value)
-    kind = type(value)
     if kind is tuple or kind is list:
-        return kind([replace_tensors(item, replace) for item in value])
+        return kind(
+            [item if type(item) in _ATOMS else replace_tensors(item, replace) for item in value]
+        )
     if kind is dict:
         return {key: replace_tensors(item, replace) for key, item in value.items()}
+    parts: tuple[Any, ...] = ()
     if kind is slice:
-        return slice(
-            *(replace_tensors(end, replace) for end in (value.start, value.stop, value.step))
-        )
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return kind(*(replace_tensors(item, replace) for item in value))
-    return value
+        parts = (value.start, value.stop, value.step)
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        parts = value
+    return kind(*(replace_tensors(part, replace) for part in parts)) if parts else value
+
+
+def tensors_in(result: Any) -> list[torch.Tensor]:
+    """Return the tensors that a call returned, in the order of its result."""
+    if isinstance(result, torch.Tensor):
+        return [result]
+    if isinstance(result, tuple | list):
+        return [tensor for _, tensor in leaves(result)]
+    return []
+
+
+def version_numbers(tensors: list[torch.Tensor]) -> list[int]:
+    """Return how often each tensor's memory was written; nothing in inference mode."""
+    try:
+        return [tensor._version for tensor in tensors]
+    except RuntimeError:  # inference tensors keep no version
+        return []
 
 
 def nbytes(tensor: torch.Tensor) -> int:
@@ -71,10 +98,43 @@ def storage_key(tensor: torch.Tensor) -> int | None:
     return key
 
 
-def byte_range(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return the first address of the tensor's elements and the one after the last."""
-    if not tensor.numel():
-        return 0, 0
-    start = tensor.data_ptr()
-    reach = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
-    return start, start + (reach + 1) * tensor.element_size()
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Which bytes of a storage a strided tensor covers."""
+
+    # address of the first element, and one past the last
+    first: int
+    last: int
+    shape: tuple[int, ...]
+    # in elements
+    stride: tuple[int, ...]
+    itemsize: int
+
+
+def extent(tensor: torch.Tensor) -> Extent:
+    """Return the memory of a strided tensor's elements."""
+    first, itemsize = tensor.data_ptr(), tensor.element_size()
+    shape, stride = tuple(tensor.shape), tensor.stride()
+    reach = sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    last = first + (reach + 1) * itemsize if tensor.numel() else first
+    return Extent(first, last, shape, stride, itemsize)
+
+
+def overlap(one: Extent, other: Extent) -> bool:
+    """Say whether two tensors share a byte.
+
+    Exact for spans of up to a million elements of one type, as interleaved columns are; otherwise
+    two spans that meet count as sharing.
+    """
+    if one.first >= other.last or other.first >= one.last:
+        return False
+    start, end = min(one.first, other.first), max(one.last, other.last)
+    if one.itemsize != other.itemsize or end - start > _MOST_EXACT * one.itemsize:
+        return True
+    taken = torch.zeros((end - start) // one.itemsize, dtype=torch.bool)
+    views = [
+        taken.as_strided(part.shape, part.stride, (part.first - start) // part.itemsize)
+        for part in (one, other)
+    ]
+    views[0].fill_(True)
+    return bool(views[1].any())

@@ -16,7 +16,7 @@ from torch.overrides import BaseTorchFunctionMode
 from lens_pipeline.tracer.graph import first_difference
 from lens_pipeline.tracer.perturbation import perturbed
 from lens_pipeline.tracer.replay import Copies, copy, replay
-from lens_pipeline.tracer.run import _arguments, _eager, _generators_kept, trace
+from lens_pipeline.tracer.run import arguments, eager, generators_kept, trace
 from lens_pipeline.tracer.sameness import difference, nearly_same, same
 from lens_pipeline.tracer.tensors import leaves, replace_tensors
 from lens_pipeline.tracer.validation_ops import RANDOM
@@ -50,7 +50,7 @@ def _equals_plain_forward(context: Context) -> tuple[Outcome, str]:
 def _replays(context: Context) -> tuple[Outcome, str]:
     """The Ops alone, run from the inputs on, give the output; random ones give what they gave."""
     inputs = [op.value for op in context.trace.ops if op.kind == "input" and op.value is not None]
-    with _generators_kept():
+    with generators_kept():
         found = replay(context.trace, context.state, inputs, given=_given(context))
     return _compared(found, _kept_outputs(context))
 
@@ -93,7 +93,7 @@ def _replay_and_compare(
     context: Context, inputs: Any, plain: list[torch.Tensor]
 ) -> tuple[Outcome, str]:
     try:
-        with _generators_kept():
+        with generators_kept():
             found = replay(context.trace, context.state, _input_tensors(inputs))
     except Exception as error:  # noqa: BLE001  (whatever an op raises is the verdict)
         return "failed", f"{type(error).__name__}: {error}"
@@ -140,11 +140,11 @@ def _kept_outputs(context: Context) -> list[torch.Tensor]:
 
 
 def _plain_forward(model: torch.nn.Module, inputs: Any) -> list[torch.Tensor]:
-    args, kwargs = _arguments(copied(inputs))
+    args, kwargs = arguments(copied(inputs))
     with (
         torch.no_grad(),
-        _generators_kept(),
-        _eager(),
+        generators_kept(),
+        eager(),
         state_kept(model),
         BaseTorchFunctionMode(),
     ):
@@ -154,7 +154,7 @@ def _plain_forward(model: torch.nn.Module, inputs: Any) -> list[torch.Tensor]:
 
 def _input_tensors(inputs: Any) -> list[torch.Tensor]:
     """Return the distinct tensors of the inputs, in the order of the trace's input Ops."""
-    args, kwargs = _arguments(inputs)
+    args, kwargs = arguments(inputs)
     found = {id(tensor): tensor for _, tensor in (*leaves(args), *leaves(kwargs))}
     return list(found.values())
 

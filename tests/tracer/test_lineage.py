@@ -11,7 +11,7 @@ from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef
 def test_state_op_and_constant_are_told_apart() -> None:
     """A tensor is a parameter, the output of an op, or neither."""
     weight, made, foreign = torch.ones(1), torch.ones(1), torch.ones(1)
-    lineage = Lineage({id(weight): "fc.weight"})
+    lineage = Lineage({"fc.weight": weight})
     lineage.made(made, 3)
     assert lineage.refer(weight) == StateRef("fc.weight")
     assert lineage.refer(made) == OpRef(3)
@@ -43,6 +43,17 @@ def test_write_concerns_only_memory_that_overlaps() -> None:
     later = base * 1
     lineage.made(later, 4)
     assert lineage.refer(later) == OpRef(4)
+
+
+def test_interleaved_columns_do_not_overlap() -> None:
+    """Two halves of the columns meet in memory and share nothing."""
+    lineage = Lineage({})
+    left, right = torch.zeros(3, 4).chunk(2, dim=1)
+    lineage.made(left, 0)
+    lineage.made(right, 1)
+    lineage.wrote(left, 2)
+    assert lineage.refer(right) == OpRef(1)
+    assert lineage.refer(left) == OpRef(0, (2,))
 
 
 def test_value_is_shared_until_it_is_overwritten() -> None:

@@ -1,0 +1,94 @@
+"""What a Recorder writes down, before layers are found and everything is frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.tensors import nbytes
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import torch
+
+    from lens_pipeline.tracer.interception import Function
+
+
+class RawCall:
+    """One call of a function, or one input or output of the model."""
+
+    __slots__ = (
+        *("kind", "function", "number", "module_call", "site", "args", "kwargs", "parents"),
+        *("parameters", "buffers", "host_reads", "in_place", "autocast", "seconds"),
+    )
+
+    def __init__(
+        self, kind: str, function: Function, number: int, place: tuple[int | None, int]
+    ) -> None:
+        self.kind = kind
+        self.function = function
+        # position among all calls
+        self.number = number
+        self.module_call, self.site = place
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.parents: list[int] = []
+        self.parameters: list[str] = []
+        self.buffers: list[str] = []
+        self.host_reads: tuple[int, ...] = ()
+        self.in_place = False
+        self.autocast = False
+        self.seconds = 0.0
+
+
+@dataclass(slots=True)
+class RawOp:
+    """One output tensor of a call."""
+
+    call: RawCall
+    output_index: int | None
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    nbytes: int
+    requires_grad: bool
+    grad_fn: str | None
+
+
+@dataclass(slots=True)
+class RawModuleCall:
+    """A call of a module that is still open, or has ended."""
+
+    module: torch.nn.Module
+    address: str
+    number: int
+    parent: int | None
+    site: int
+    first: int
+    # the frame that runs the module's forward, while it runs
+    frame: FrameType | None
+    last: int = 0
+    outputs: tuple[int, ...] = ()
+
+
+def raw_op(call: RawCall, output_index: int | None, tensor: torch.Tensor) -> RawOp:
+    """Return the facts of one output tensor; TraceError for a nested one, which has no shape."""
+    if tensor.is_nested:
+        raise TraceError(
+            f"The operation {call.function.name} made a nested tensor, which has no shape that "
+            "could be written down; trace the model on padded tensors."
+        )
+    requires_grad = tensor.requires_grad
+    grad_fn = tensor.grad_fn if requires_grad else None
+    return RawOp(
+        call,
+        output_index,
+        tuple(tensor.shape),
+        tensor.dtype,
+        tensor.device,
+        nbytes(tensor),
+        requires_grad,
+        None if grad_fn is None else grad_fn.name(),
+    )
