@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, triu
@@ -252,6 +253,13 @@ class MadeInside(nn.Module):
 
     def forward(self, x):
         return x + torch.rand(x.shape) + torch.arange(x.shape[-1])
+
+
+class FromNumpy(nn.Module):
+    """A constant comes in as a NumPy array."""
+
+    def forward(self, x):
+        return x + torch.from_numpy(np.ones(4, dtype="float32"))
 
 
 class BoundBeforehand(nn.Module):

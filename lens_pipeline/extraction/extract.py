@@ -20,17 +20,19 @@ from lens_pipeline.postfunctions import (
 from lens_pipeline.store.shards import open_shard, read_shard, shard_path
 from lens_pipeline.task import task_key
 from lens_pipeline.tracer.graph import structure_digest
+from lens_pipeline.tracer.rerun import Outline, StructureError, outline, rerun
 from lens_pipeline.tracer.run import trace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
     from lens_pipeline.extraction.probe import Structure
     from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.postfunctions import Application, Chain
     from lens_pipeline.store.shards import ShardRecord
     from lens_pipeline.task import Runtime, Task
-    from lens_pipeline.tracer.trace import Trace
 
 # Called after each batch with the number of its stimuli and of the bytes they took.
 Progress = Callable[[int, int], None]
@@ -82,20 +84,33 @@ def _rows_by_batch(
     task: Task, loaded: LoadedModel, structure: Structure, chain: Application
 ) -> Iterator[tuple[int, Rows]]:
     paths = [task.root / file for file in task.files]
-    ops = [pick.op for pick in structure.picks]
     size = task.runtime.batch_size
+    known: Outline | None = None
     for start, inputs in batches(paths, loaded.transform, batch_size=size):
-        whole = _filled(inputs, size) if start else inputs
+        whole = (_filled(inputs, size) if start else inputs).to(task.runtime.device)
         with torch.no_grad():
-            traced = trace(loaded.module, (whole.to(task.runtime.device),), keep=ops)
-        if structure_digest(traced) != structure.digest:
-            raise TraceError(
-                f"{loaded.spec.name} computed another graph for the {len(inputs)} stimuli from "
-                f"{task.ids[start]!r} on than for the first ones: its forward pass depends on its "
-                "input, so its activations cannot be stored as one tree."
-            )
-        rows = _rows(traced, structure, chain)
+            try:
+                known, values = _forward(loaded.module, whole, structure, known)
+            except StructureError as error:
+                raise TraceError(
+                    f"The {len(inputs)} stimuli from {task.ids[start]!r} on got another graph than "
+                    f"the first ones, so they cannot be stored in one tree: {error}"
+                ) from error
+        rows = _rows(values, structure, chain)
         yield start, {layer: values[: len(inputs)] for layer, values in rows.items()}
+
+
+def _forward(
+    module: nn.Module, inputs: torch.Tensor, structure: Structure, known: Outline | None
+) -> tuple[Outline, dict[int, torch.Tensor]]:
+    """Return the values of the picked Ops; the first pass is traced in full and checked."""
+    ops = [pick.op for pick in structure.picks]
+    if known is not None:
+        return known, rerun(module, (inputs,), known, keep=ops)
+    traced = trace(module, (inputs,), keep=ops)
+    if structure_digest(traced) != structure.digest:
+        raise StructureError(f"{traced.model_name}'s graph depends on its input.")
+    return outline(traced), {op.index: op.value for op in traced.ops if op.value is not None}
 
 
 def _filled(inputs: torch.Tensor, size: int) -> torch.Tensor:
@@ -110,13 +125,11 @@ def _filled(inputs: torch.Tensor, size: int) -> torch.Tensor:
     )
 
 
-def _rows(traced: Trace, structure: Structure, chain: Application) -> Rows:
+def _rows(kept: Mapping[int, torch.Tensor], structure: Structure, chain: Application) -> Rows:
     """Return the batch's values by layer and run, each of shape (stimulus, pass, *units)."""
     values: dict[tuple[str, int], np.ndarray] = {}
     for pick in structure.picks:
-        value = traced.ops[pick.op].value
-        assert value is not None
-        first = stimuli_first(value, pick.axis)
+        first = stimuli_first(kept[pick.op], pick.axis)
         result, _ = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
         values[pick.layer, pick.pass_number] = _to_numpy(result)
     return {

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
+
     from lens_pipeline.tracer.records import HostRead
 
 
@@ -32,6 +34,14 @@ class HostReads:
         found: dict[int, None] = {}
         self._search(value, found)
         return tuple(found)
+
+    def sharing_memory(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """Return the reads whose NumPy array lies where `tensor` does."""
+        return tuple(
+            number
+            for array, number in self._objects.values()
+            if getattr(array, "__array_interface__", {}).get("data", (0,))[0] == tensor.data_ptr()
+        )
 
     def _search(self, value: Any, found: dict[int, None]) -> None:
         known = self._objects.get(id(value))

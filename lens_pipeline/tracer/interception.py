@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _GUARDS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
+# Python functions that are one operation: what is inside them is not the forward pass's own.
+_WHOLE: frozenset[Any] = frozenset({torch.autograd.grad, torch.Tensor.__deepcopy__})
+
 # Calls that read or set how a tensor is kept, show it, or start a backward pass: they compute no
 # value of the forward pass. The frequent ones are passed on unexamined, which is what makes code
 # full of shape arithmetic cheap to trace.
@@ -81,8 +84,8 @@ class Listener(Protocol):
     ) -> Any:
         """Run a leaf call by `run(*args, **kwargs)`, write it down, return its result."""
 
-    def unseen(self, name: str) -> None:
-        """Take note of an ATen call that belongs to no recorded call."""
+    def unseen(self, name: str, result: Any) -> None:
+        """Take note of an ATen call that belongs to no recorded call, and of what it returned."""
 
 
 class Interception(TorchFunctionMode):
@@ -146,8 +149,10 @@ class Witness(TorchDispatchMode):
         kwargs: Any = None,
     ) -> Any:
         """Report the call and run it."""
-        self._listener.unseen(str(func))
-        return func(*args, **(kwargs or {}))
+        with torch._C.DisableTorchFunction():
+            result = func(*args, **(kwargs or {}))
+            self._listener.unseen(str(func), result)
+        return result
 
 
 def describe(func: Any, opened_globals: dict[int, dict[str, Any]]) -> Function:
@@ -208,7 +213,7 @@ def _writes(func: Any, name: str) -> bool:
 
 
 def _opened(func: Any, opened_globals: dict[int, dict[str, Any]]) -> Callable[..., Any] | None:
-    if not isinstance(func, types.FunctionType):
+    if not isinstance(func, types.FunctionType) or func in _WHOLE:
         return None
     if not any(guard in func.__code__.co_names for guard in _GUARDS):
         return None

@@ -86,9 +86,16 @@ class Recorder:
                 del off
         return result
 
-    def unseen(self, name: str) -> None:
-        """Count an ATen call that no recorded call has made."""
-        if not self.quiet:
+    def unseen(self, name: str, result: Any) -> None:
+        """Count an ATen call that no recorded call has made, unless it brings in a NumPy array."""
+        if self.quiet:
+            return
+        if name == "aten.lift_fresh.default":
+            call = self._new_call("call", _no_function("from_numpy", "fromnumpy"), sys._getframe(1))
+            call.host_reads = self.host_reads.sharing_memory(result)
+            with _Quiet(self):
+                self._add_outputs(call, [result], single=True)
+        else:
             address = self.module_calls[self._open[-1]].address if self._open else ""
             self.gaps[f"{name} in {address or 'the model'} was not seen as an operation"] += 1
 

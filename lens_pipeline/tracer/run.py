@@ -56,9 +56,10 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
     args, kwargs = arguments(inputs)
     recorder = Recorder(model, _kept(keep))
     start = time.perf_counter()
-    with generators_kept(), eager(), _collector_paused():
+    with generators_kept(), eager(), collector_paused():
         try:
-            _add_inputs(recorder, args, kwargs)
+            for path, tensor in named_inputs(args, kwargs):
+                recorder.add_input(path, tensor)
             start = time.perf_counter()
             with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
                 result = model(*args, **kwargs)
@@ -128,12 +129,15 @@ def _kept(keep: Keep) -> Any:
     return frozenset(keep or ())
 
 
-def _add_inputs(recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def named_inputs(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield each input tensor once, with its place in the arguments."""
     seen: set[int] = set()
     for path, tensor in (*leaves(args, "input"), *leaves(kwargs, "input")):
         if id(tensor) not in seen:
             seen.add(id(tensor))
-            recorder.add_input(path, tensor)
+            yield path, tensor
 
 
 def _outliving(
@@ -162,7 +166,7 @@ def generators_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Keep the cyclic collector from running, if it is on.
 
     A record of thousands of small objects starts full collections, which walk every object of every

@@ -90,7 +90,9 @@ def test_graph_that_depends_on_the_input_is_refused() -> None:
 
 def test_forward_that_fails_names_the_input_shape() -> None:
     """A model that cannot take the images says for which shape."""
-    with pytest.raises(TraceError, match=r"cannot take an input of shape \(2, 3, 64, 64\): .* failed in linear"):
+    with pytest.raises(
+        TraceError, match=r"cannot take an input of shape \(2, 3, 64, 64\): .* failed in linear"
+    ):
         probed(of_module(zoo.Recurrent()), "all")
 
 
