@@ -100,6 +100,7 @@ def _op(recorder: Recorder, index: int, layer: Layer, pass_number: int) -> Op:
         grad_fn=raw.grad_fn,
         seconds=call.seconds,
         value=recorder.kept.values.get(index),
+        transformed=recorder.kept.transformed.get(index),
     )
 
 

@@ -1,12 +1,9 @@
-"""Which Op a tensor came from, and which values still stand in its memory.
+"""Which Op a tensor came from.
 
 A tensor is known by a weak reference beside its `id`, so a new tensor at an old address is never
 taken for the old one and nothing is written on the tensor. A write in place makes the written
 tensor the output of the writing Op; for other tensors on the same memory the write is remembered
 and becomes a parent of whoever reads them later.
-
-A kept value is a reference. It is copied just before a call overwrites its memory, and at no
-other time.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.tensors import Extent, extent, overlap, storage_key
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Mapping
 
     import torch
 
@@ -78,36 +75,3 @@ class Lineage:
             return ()
         read = extent(tensor)
         return tuple(op for op, written in writes if overlap(written, read))
-
-
-class KeptValues:
-    """The outputs worth keeping, by Op, each as it was when its Op had run."""
-
-    def __init__(self, keep: Container[int]) -> None:
-        self.values: dict[int, torch.Tensor] = {}
-        self._keep = keep
-        self._in_storage: dict[int, list[int]] = {}
-
-    def keep(self, op: int, tensor: torch.Tensor) -> None:
-        """Keep the output of `op` if it was asked for."""
-        if op not in self._keep:
-            return
-        value = tensor.detach()
-        key = storage_key(value)
-        if key is None:
-            value = value.clone()
-        else:
-            self._in_storage.setdefault(key, []).append(op)
-        self.values[op] = value
-
-    def save_before_write(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Copy every kept value that shares memory with a tensor about to be written."""
-        for tensor in tensors:
-            key = storage_key(tensor) if self._in_storage else None
-            for op in self._in_storage.pop(key, ()) if key is not None else ():
-                self.values[op] = self.values[op].clone()
-
-    def share_memory_with(self, tensor: torch.Tensor) -> list[int]:
-        """Return the Ops whose kept values lie in the memory of `tensor`."""
-        key = storage_key(tensor) if self._in_storage else None
-        return [] if key is None else self._in_storage.get(key, [])

@@ -16,7 +16,8 @@ import torch
 
 from lens_pipeline.tracer.host_reads import HostReads
 from lens_pipeline.tracer.interception import Function, targets_of
-from lens_pipeline.tracer.lineage import KeptValues, Lineage
+from lens_pipeline.tracer.keeping import KeptValues
+from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import addresses
 from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
 from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
@@ -30,14 +31,16 @@ from lens_pipeline.tracer.tensors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
+
+    from lens_pipeline.tracer.keeping import Keep
 
 
 class Recorder:
     """The growing record of one forward pass."""
 
-    def __init__(self, model: torch.nn.Module, keep: Container[int]) -> None:
+    def __init__(self, model: torch.nn.Module, keep: Keep) -> None:
         self.ops: list[RawOp] = []
         self.n_ops = 0
         self.module_calls: list[RawModuleCall] = []
@@ -240,7 +243,7 @@ class Recorder:
             self.ops.append(raw_op(call, None if single else number, tensor))
             if rename:
                 self.lineage.made(tensor, self.n_ops)
-            self.kept.keep(self.n_ops, tensor)
+            self.kept.keep(self.n_ops, tensor, name=call.function.name)
             self.n_ops += 1
 
     def _name_passed_through(

@@ -113,6 +113,8 @@ class Op:
     seconds: float
     # the output, detached, as it was when the Op had run; None where it was not kept
     value: torch.Tensor | None
+    # what the postfunction made of it; None where there was none
+    transformed: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import torch
 
 from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.interception import Function, Interception, Witness, targets_of
-from lens_pipeline.tracer.lineage import KeptValues
+from lens_pipeline.tracer.keeping import Keep, KeptValues
 from lens_pipeline.tracer.run import (
     arguments,
     collector_paused,
@@ -88,7 +88,7 @@ class _Follower:
 
     def __init__(self, known: Outline, keep: frozenset[int]) -> None:
         self.known = known
-        self.kept = KeptValues(keep)
+        self.kept = KeptValues(Keep(keep))
         self.n_ops = 0
         self.passed_through = dict(known.passed_through)
 
@@ -123,7 +123,7 @@ class _Follower:
                 f"{index} of {len(names)}): its graph depends on the input."
             )
         self.n_ops += 1
-        self.kept.keep(index, tensor)
+        self.kept.keep(index, tensor, name=name)
 
     def passed(self, address: str, inputs: Any, output: Any) -> None:
         """Count the Ops that stand for inputs which a module has returned as they came."""

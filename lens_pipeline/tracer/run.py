@@ -7,6 +7,7 @@ order, also after an exception. The caller's random generators are as they were 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import random
 import sys
@@ -20,6 +21,7 @@ import torch
 from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
 from lens_pipeline.tracer.interception import Interception, Witness
+from lens_pipeline.tracer.keeping import Keep
 from lens_pipeline.tracer.modules import watch_modules
 from lens_pipeline.tracer.recorder import Recorder
 from lens_pipeline.tracer.tensors import leaves
@@ -27,22 +29,15 @@ from lens_pipeline.tracer.tensors import leaves
 if TYPE_CHECKING:
     from lens_pipeline.tracer.trace import Trace
 
-Keep = Literal["all"] | Collection[int] | None
+What = Literal["all"] | Collection[int] | Keep | None
 
 
-class _Everything:
-    """Contains every Op."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Trace:
+def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Trace:
     """Run `model` on `inputs` once, unmodified, and return every operation of the forward pass.
 
     `inputs`: a tuple is the positional arguments, a dict the keyword arguments, anything else the
-    one argument. `keep`: "all" keeps every value, None none, a collection of Op indices those.
-    Values are detached and are what they were when their operation had run.
+    one argument. `keep`: "all" keeps every value, None none, a collection of Op indices those; a
+    Keep says more. Values are detached and are what they were when their operation had run.
 
     Raises TraceError for something that is not a module or runs outside Python, and ForwardError,
     with the trace until then, for an exception of the model's own. A generator is run to its end.
@@ -54,7 +49,8 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
     """
     _check(model)
     args, kwargs = arguments(inputs)
-    recorder = Recorder(model, _kept(keep))
+    how = _how(keep)
+    recorder = Recorder(model, how)
     start = time.perf_counter()
     with generators_kept(), eager(), collector_paused():
         try:
@@ -75,7 +71,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: Keep = "all") -> Tr
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
         recorder.kept.save_before_write(_outliving(model, args, kwargs))
-        return assemble(recorder, model, seconds=seconds)
+        return _chosen(assemble(recorder, model, seconds=seconds), how)
 
 
 class ForwardError(TraceError):
@@ -123,10 +119,22 @@ def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (inputs,), {}
 
 
-def _kept(keep: Keep) -> Any:
-    if keep == "all":
-        return _Everything()
-    return frozenset(keep or ())
+def _how(keep: What) -> Keep:
+    if isinstance(keep, Keep):
+        return keep
+    if isinstance(keep, str):
+        return Keep("all")
+    return Keep(frozenset(keep or ()))
+
+
+def _chosen(traced: Trace, how: Keep) -> Trace:
+    """Drop the values that were not chosen, which only the whole pass could tell."""
+    if how.choose is None:
+        return traced
+    wanted = frozenset(how.choose(traced))
+    nothing = {"value": None, "transformed": None}
+    ops = (op if op.index in wanted else dataclasses.replace(op, **nothing) for op in traced.ops)
+    return dataclasses.replace(traced, ops=tuple(ops))
 
 
 def named_inputs(

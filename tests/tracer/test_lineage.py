@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lens_pipeline.tracer.lineage import KeptValues, Lineage
+from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef
 
 
@@ -54,19 +54,3 @@ def test_interleaved_columns_do_not_overlap() -> None:
     lineage.wrote(left, 2)
     assert lineage.refer(right) == OpRef(1)
     assert lineage.refer(left) == OpRef(0, (2,))
-
-
-def test_value_is_shared_until_it_is_overwritten() -> None:
-    """Keeping costs no copy unless a write comes, and then the value stays what it was."""
-    kept = KeptValues(keep={0, 1})
-    tensor = torch.ones(3)
-    other = torch.ones(3)
-    kept.keep(0, tensor)
-    kept.keep(1, other)
-    kept.keep(2, other)
-    assert kept.values[0].data_ptr() == tensor.data_ptr()
-    kept.save_before_write([tensor])
-    tensor.zero_()
-    assert kept.values[0].tolist() == [1, 1, 1]
-    assert kept.values[1].data_ptr() == other.data_ptr()
-    assert set(kept.values) == {0, 1}

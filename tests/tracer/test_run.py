@@ -14,6 +14,7 @@ from torch.nn.modules import module as nn_module
 from lens_pipeline import trace
 from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.run import ForwardError
+from lens_pipeline.tracer.run import trace as trace_alone
 from tests import zoo
 
 
@@ -243,7 +244,7 @@ def test_keep_some_or_none() -> None:
     """Only the values asked for are kept; everything else about the trace is the same."""
     x = torch.ones(2, 5)
     model = zoo.Recurrent()
-    none, some = trace(model, x, keep=None), trace(model, x, keep=[2, 3])
+    none, some = trace(model, x, keep=None), trace_alone(model, x, keep=[2, 3])
     assert [op.index for op in some.ops if op.value is not None] == [2, 3]
     assert all(op.value is None for op in none.ops)
     assert [op.label for op in none.ops] == [op.label for op in some.ops]
