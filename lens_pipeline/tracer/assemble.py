@@ -13,6 +13,7 @@ from lens_pipeline.tracer.trace import Trace
 if TYPE_CHECKING:
     import torch
 
+    from lens_pipeline.tracer.modules import Contents
     from lens_pipeline.tracer.raw import RawOp
     from lens_pipeline.tracer.recorder import Recorder
 
@@ -31,8 +32,8 @@ def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> T
         module_calls=_module_calls(recorder),
         host_reads=tuple(recorder.host_reads.reads),
         sites=recorder.sites.all(),
-        parameters=_parameters(model),
-        modules=tuple((name, type(module).__name__) for name, module in model.named_modules()),
+        parameters=_parameters(recorder.model),
+        modules=_modules(recorder.model),
         complete=not recorder.gaps,
         gaps=tuple(
             gap if times == 1 else f"{gap} ({times} times)" for gap, times in recorder.gaps.items()
@@ -121,10 +122,18 @@ def _module_calls(recorder: Recorder) -> tuple[ModuleCall, ...]:
     )
 
 
-def _parameters(model: torch.nn.Module) -> tuple[Parameter, ...]:
+def _modules(model: Contents) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (address, type(module).__name__)
+        for address, module in model.modules.items()
+        if model.addresses[id(module)][0] == address
+    )
+
+
+def _parameters(model: Contents) -> tuple[Parameter, ...]:
     addresses: dict[int, list[str]] = {}
     tensors: dict[int, torch.Tensor] = {}
-    for address, tensor in model.named_parameters(remove_duplicate=False):
+    for address, tensor in model.parameters.items():
         addresses.setdefault(id(tensor), []).append(address)
         tensors[id(tensor)] = tensor
     return tuple(

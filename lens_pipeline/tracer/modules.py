@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch.nn.modules import module as nn_module
@@ -34,19 +35,39 @@ class ModuleListener(Protocol):
         """A module of the model ran in another thread."""
 
 
-def addresses(model: torch.nn.Module) -> dict[int, tuple[str, ...]]:
-    """Return every address of every module by `id`; the model itself has the address ""."""
-    found: dict[int, tuple[str, ...]] = {}
-    for address, module in model.named_modules(remove_duplicate=False):
-        found[id(module)] = (*found.get(id(module), ()), address)
+@dataclass(frozen=True)
+class Contents:
+    """The modules, parameters and buffers of a model, listed once."""
+
+    # every address of every module, in the order of `named_modules`; the model itself is ""
+    modules: dict[str, torch.nn.Module]
+    # every address of a module by its id, the first one first
+    addresses: dict[int, tuple[str, ...]]
+    # by address; a tensor reached in two ways is there twice
+    parameters: dict[str, torch.Tensor]
+    buffers: dict[str, torch.Tensor]
+
+
+def contents(model: torch.nn.Module) -> Contents:
+    """List what a model consists of."""
+    found = Contents(dict(model.named_modules(remove_duplicate=False)), {}, {}, {})
+    for address, module in found.modules.items():
+        found.addresses[id(module)] = (*found.addresses.get(id(module), ()), address)
+        prefix = f"{address}." if address else ""
+        for states, own in (
+            (found.parameters, module._parameters),
+            (found.buffers, module._buffers),
+        ):
+            states.update({prefix + name: t for name, t in own.items() if t is not None})
     return found
 
 
 @contextlib.contextmanager
-def watch_modules(model: torch.nn.Module, listener: ModuleListener) -> Iterator[None]:
+def watch_modules(model: Contents, listener: ModuleListener) -> Iterator[None]:
     """Report entry and exit of every module called in this thread while the context is open."""
     thread = threading.get_ident()
-    known = {id(module) for module in model.modules()}
+    known = model.addresses
+    own = {id(module): module for module in model.modules.values()}
 
     def before(module: torch.nn.Module, *_: Any) -> None:
         if threading.get_ident() == thread:
@@ -67,7 +88,7 @@ def watch_modules(model: torch.nn.Module, listener: ModuleListener) -> Iterator[
             listener.leave(module, call[:-1], call[-1])
 
     with contextlib.ExitStack() as undo:
-        for module in model.modules():
+        for module in own.values():
             handle = module.register_forward_pre_hook(before, prepend=True, with_kwargs=True)
             undo.callback(handle.remove)
             handle = module.register_forward_hook(after, with_kwargs=True, always_call=True)

@@ -18,7 +18,7 @@ from lens_pipeline.tracer.host_reads import HostReads
 from lens_pipeline.tracer.interception import Function, targets_of
 from lens_pipeline.tracer.keeping import KeptValues
 from lens_pipeline.tracer.lineage import Lineage
-from lens_pipeline.tracer.modules import addresses
+from lens_pipeline.tracer.modules import contents
 from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
 from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.sites import Sites
@@ -50,12 +50,9 @@ class Recorder:
         self.gaps: Counter[str] = Counter()
         # the call that raised last
         self.failed: RawCall | None = None
-        parameters = dict(model.named_parameters(remove_duplicate=False))
-        buffers = dict(model.named_buffers(remove_duplicate=False))
-        self.lineage = Lineage({**parameters, **buffers})
+        self.model = contents(model)
+        self.lineage = Lineage({**self.model.parameters, **self.model.buffers})
         self.kept = KeptValues(keep)
-        self._parameter_names = parameters.keys()
-        self._addresses = addresses(model)
         self._n_module_calls: dict[str, int] = {}
         self._n_calls = 0
         self._open: list[int] = []
@@ -184,7 +181,7 @@ class Recorder:
             if ref.op not in call.parents:
                 call.parents.append(ref.op)
         elif isinstance(ref, StateRef):
-            is_parameter = ref.address in self._parameter_names
+            is_parameter = ref.address in self.model.parameters
             names = call.parameters if is_parameter else call.buffers
             if ref.address not in names:
                 names.append(ref.address)
@@ -265,7 +262,7 @@ class Recorder:
         self._open.pop()
 
     def _address(self, module: torch.nn.Module) -> str:
-        known = self._addresses.get(id(module))
+        known = self.model.addresses.get(id(module))
         if known is not None:
             return known[0]
         parent = self.module_calls[self._open[-1]].address if self._open else ""

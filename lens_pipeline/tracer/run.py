@@ -22,7 +22,7 @@ from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
 from lens_pipeline.tracer.interception import Interception, Witness
 from lens_pipeline.tracer.keeping import Keep
-from lens_pipeline.tracer.modules import watch_modules
+from lens_pipeline.tracer.modules import Contents, watch_modules
 from lens_pipeline.tracer.recorder import Recorder
 from lens_pipeline.tracer.tensors import leaves
 
@@ -57,7 +57,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
             for path, tensor in named_inputs(args, kwargs):
                 recorder.add_input(path, tensor)
             start = time.perf_counter()
-            with Witness(recorder), watch_modules(model, recorder), Interception(recorder):
+            with Witness(recorder), watch_modules(recorder.model, recorder), Interception(recorder):
                 result = model(*args, **kwargs)
                 if isinstance(result, types.GeneratorType):
                     result = tuple(result)
@@ -70,7 +70,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
-        recorder.kept.save_before_write(_outliving(model, args, kwargs))
+        recorder.kept.save_before_write(_outliving(recorder.model, args, kwargs))
         return _chosen(assemble(recorder, model, seconds=seconds), how)
 
 
@@ -132,8 +132,10 @@ def _chosen(traced: Trace, how: Keep) -> Trace:
     if how.choose is None:
         return traced
     wanted = frozenset(how.choose(traced))
-    nothing = {"value": None, "transformed": None}
-    ops = (op if op.index in wanted else dataclasses.replace(op, **nothing) for op in traced.ops)
+    ops = (
+        op if op.index in wanted else dataclasses.replace(op, value=None, transformed=None)
+        for op in traced.ops
+    )
     return dataclasses.replace(traced, ops=tuple(ops))
 
 
@@ -149,13 +151,13 @@ def named_inputs(
 
 
 def _outliving(
-    model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    model: Contents, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Iterator[torch.Tensor]:
     """Yield the tensors that others may write to later: inputs, parameters and buffers."""
     for _, tensor in (*leaves(args), *leaves(kwargs)):
         yield tensor
-    yield from model.parameters()
-    yield from model.buffers()
+    yield from model.parameters.values()
+    yield from model.buffers.values()
 
 
 @contextlib.contextmanager

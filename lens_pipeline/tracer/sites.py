@@ -10,6 +10,7 @@ one torch function are several places.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ class Sites:
         return len(self._sites) - 1
 
 
+@functools.lru_cache(maxsize=4096)
 def _places(code: CodeType) -> list[int]:
     """Return for each instruction the offset of the first one from the same stretch of source."""
     first: dict[tuple[int | None, ...], int] = {}
