@@ -8,6 +8,7 @@ and becomes a parent of whoever reads them later.
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ class Lineage:
         self._states: dict[int, StateRef] = {}
         for address, tensor in states.items():
             self._states.setdefault(id(tensor), StateRef(address))
+        # what tensors are that no Op returned, by id; they are held, so that the id stays theirs
+        self._constants: dict[int, TensorRef] = {}
+        self._strangers: list[torch.Tensor] = []
         # by id: the tensor, the Op it came from, how many writes to its storage it contains
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], OpRef, int]] = {}
         # by storage: the Ops that wrote in place, and where
@@ -43,11 +47,17 @@ class Lineage:
                 return known[1]
             writers = self._writers(tensor, known[2])
             return OpRef(known[1].op, writers) if writers else known[1]
-        state = self._states.get(id(tensor))
-        writers = self._writers(tensor, 0) if self._writes else ()
+        state = self._states.get(id(tensor)) or self._constants.get(id(tensor))
         if state is None:
-            return ConstantRef(tensor, writers)
-        return StateRef(state.address, writers) if writers else state
+            state = self._constants[id(tensor)] = self._alias(tensor) or ConstantRef(tensor)
+            self._strangers.append(tensor)
+        writers = self._writers(tensor, 0) if self._writes else ()
+        return dataclasses.replace(state, writers=writers) if writers else state
+
+    def address(self, tensor: torch.Tensor) -> str | None:
+        """Return the address of a parameter or buffer, also after it was written to."""
+        state = self._states.get(id(tensor))
+        return None if state is None else state.address
 
     def maker(self, tensor: torch.Tensor) -> int | None:
         """Return the Op that `tensor` is the output of; None for one that no Op made."""
@@ -67,6 +77,20 @@ class Lineage:
         key = storage_key(tensor)
         if key is not None:
             self._writes.setdefault(key, []).append((op, extent(tensor)))
+
+    def _alias(self, tensor: torch.Tensor) -> OpRef | None:
+        """Return the last Op whose live output shares memory with a tensor that no Op returned.
+
+        `as_subclass` and the like hand out such tensors without a call that could be seen.
+        """
+        key = storage_key(tensor)
+        if key is None or not tensor.numel():
+            return None
+        for known, ref, _ in reversed(self._known.values()):
+            made = known()
+            if made is not None and storage_key(made) == key:
+                return ref
+        return None
 
     def _writers(self, tensor: torch.Tensor, seen: int) -> tuple[int, ...]:
         key = storage_key(tensor)

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from lens_pipeline.tracer.host_reads import HostReads
 from lens_pipeline.tracer.interception import Function, targets_of
@@ -20,7 +21,7 @@ from lens_pipeline.tracer.keeping import KeptValues
 from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import contents
 from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
-from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
+from lens_pipeline.tracer.records import HostRead, OpRef, TensorRef
 from lens_pipeline.tracer.sites import Sites
 from lens_pipeline.tracer.tensors import (
     is_plain,
@@ -69,6 +70,8 @@ class Recorder:
         """Run a leaf call and write one Op for each tensor it returns."""
         if torch._C._are_functorch_transforms_active():
             return self._call_transformed(function, run, args, kwargs)
+        if function.writes and args and is_lazy(args[0]):
+            return run(*args, **kwargs)
         call = self._new_call("call", function, sys._getframe(1))
         with _Quiet(self):
             tensors = self._read(call, args, kwargs)
@@ -166,7 +169,7 @@ class Recorder:
         def refer(tensor: torch.Tensor) -> TensorRef:
             tensors.append(tensor)
             ref = self.lineage.refer(tensor)
-            self._note_read(call, ref)
+            self._note_read(call, ref, self.lineage.address(tensor))
             return ref
 
         call.args = replace_tensors(tuple(args), refer)
@@ -176,18 +179,16 @@ class Recorder:
             call.host_reads = self.host_reads.among((args, kwargs))
         return tensors
 
-    def _note_read(self, call: RawCall, ref: TensorRef) -> None:
-        if isinstance(ref, OpRef):
-            if ref.op not in call.parents:
-                call.parents.append(ref.op)
-        elif isinstance(ref, StateRef):
-            is_parameter = ref.address in self.model.parameters
+    def _note_read(self, call: RawCall, ref: TensorRef, address: str | None) -> None:
+        origin = (ref.op,) if isinstance(ref, OpRef) else ()
+        for parent in (*origin, *ref.writers):
+            if parent not in call.parents:
+                call.parents.append(parent)
+        if address is not None:
+            is_parameter = address in self.model.parameters
             names = call.parameters if is_parameter else call.buffers
-            if ref.address not in names:
-                names.append(ref.address)
-        for writer in ref.writers:
-            if writer not in call.parents:
-                call.parents.append(writer)
+            if address not in names:
+                names.append(address)
 
     def _run(self, call: RawCall, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         call.autocast = torch._C._is_any_autocast_enabled()

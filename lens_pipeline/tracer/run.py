@@ -40,7 +40,8 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
     Keep says more. Values are detached and are what they were when their operation had run.
 
     Raises TraceError for something that is not a module or runs outside Python, and ForwardError,
-    with the trace until then, for an exception of the model's own. A generator is run to its end.
+    with the trace until then, for an exception of the model's own; a KeyboardInterrupt goes on as
+    it is and carries the trace as `partial`. A generator is run to its end.
 
     >>> import torch
     >>> t = trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), torch.zeros(1, 2))
@@ -52,7 +53,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
     how = _how(keep)
     recorder = Recorder(model, how)
     start = time.perf_counter()
-    with generators_kept(), eager(), collector_paused():
+    with generators_kept(), eager(), collector_paused(), _room_for_frames(recorder.model):
         try:
             for path, tensor in named_inputs(args, kwargs):
                 recorder.add_input(path, tensor)
@@ -67,6 +68,10 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
             seconds = time.perf_counter() - start
             partial = assemble(recorder, model, seconds=seconds)
             raise ForwardError(_failure(recorder, model, error), partial) from error
+        except KeyboardInterrupt as error:
+            seconds = time.perf_counter() - start
+            vars(error)["partial"] = assemble(recorder, model, seconds=seconds)
+            raise
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
@@ -189,6 +194,17 @@ def collector_paused() -> Iterator[None]:
     finally:
         if on:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _room_for_frames(model: Contents) -> Iterator[None]:
+    """Let a model nest as deep as it does untraced: a watched module takes a few frames more."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 4 * len(model.modules))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def eager() -> contextlib.AbstractContextManager[Any]:
