@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from lens_pipeline.tracer.modules import Contents
-    from lens_pipeline.tracer.raw import RawOp
+    from lens_pipeline.tracer.raw import RawModuleCall, RawOp
     from lens_pipeline.tracer.recorder import Recorder
 
 
@@ -31,7 +31,7 @@ def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> T
         layers=layers,
         module_calls=_module_calls(recorder),
         host_reads=tuple(recorder.host_reads.reads),
-        sites=recorder.sites.all(),
+        sites=recorder.places.sites.all(),
         parameters=_parameters(recorder.model),
         modules=_modules(recorder.model),
         complete=not recorder.gaps,
@@ -49,7 +49,7 @@ def _visit(recorder: Recorder, op: RawOp) -> Visit:
         function=(call.function.layer_type, op.output_index),
         parameters=tuple(call.parameters),
         site=call.site,
-        module=None if inside is None else recorder.module_calls[inside].address,
+        module=None if inside is None else recorder.places.calls[inside].address,
         parents=tuple(call.parents),
         alone=call.kind != "call",
     )
@@ -110,16 +110,28 @@ def _module_calls(recorder: Recorder) -> tuple[ModuleCall, ...]:
         ModuleCall(
             index=index,
             address=call.address,
-            class_name=type(call.module).__name__,
+            class_name=_class_name(call.module),
             number=call.number,
             parent=call.parent,
             site=call.site,
-            outputs=call.outputs,
+            outputs=_outputs(recorder, call),
             first=call.first,
             last=call.last,
         )
-        for index, call in enumerate(recorder.module_calls)
+        for index, call in enumerate(recorder.places.calls)
     )
+
+
+def _class_name(module: torch.nn.Module | type) -> str:
+    return module.__name__ if isinstance(module, type) else type(module).__name__
+
+
+def _outputs(recorder: Recorder, call: RawModuleCall) -> tuple[int, ...]:
+    """Return the Ops a call returned; of an autograd.Function, those that are read outside it."""
+    if not isinstance(call.module, type):
+        return call.outputs
+    read = {parent for op in recorder.ops[call.last :] for parent in op.call.parents}
+    return tuple(op for op in range(call.first, call.last) if op in read)
 
 
 def _modules(model: Contents) -> tuple[tuple[str, str], ...]:

@@ -61,7 +61,8 @@ class RawOp:
 class RawModuleCall:
     """A call of a module that is still open, or has ended."""
 
-    module: torch.nn.Module
+    # a module, or the class of an autograd.Function
+    module: torch.nn.Module | type
     address: str
     number: int
     parent: int | None

@@ -20,9 +20,9 @@ from lens_pipeline.tracer.interception import Function, targets_of
 from lens_pipeline.tracer.keeping import KeptValues
 from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import contents
+from lens_pipeline.tracer.places import Places
 from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
 from lens_pipeline.tracer.records import HostRead, OpRef, TensorRef
-from lens_pipeline.tracer.sites import Sites
 from lens_pipeline.tracer.tensors import (
     is_plain,
     leaves,
@@ -44,19 +44,16 @@ class Recorder:
     def __init__(self, model: torch.nn.Module, keep: Keep) -> None:
         self.ops: list[RawOp] = []
         self.n_ops = 0
-        self.module_calls: list[RawModuleCall] = []
         self.host_reads = HostReads()
-        self.sites = Sites()
         # what the interception could not see, with how often
         self.gaps: Counter[str] = Counter()
         # the call that raised last
         self.failed: RawCall | None = None
         self.model = contents(model)
+        self.places = Places(self.model)
         self.lineage = Lineage({**self.model.parameters, **self.model.buffers})
         self.kept = KeptValues(keep)
-        self._n_module_calls: dict[str, int] = {}
         self._n_calls = 0
-        self._open: list[int] = []
         # A recorded call is running: what the witness sees belongs to it.
         self.quiet = False
         # Switching all dispatch modes off for a call is right only if the witness is the only one.
@@ -99,36 +96,28 @@ class Recorder:
             with _Quiet(self):
                 self._add_outputs(call, [result], single=True)
         else:
-            address = self.module_calls[self._open[-1]].address if self._open else ""
-            self.gaps[f"{name} in {address or 'the model'} was not seen as an operation"] += 1
+            inside = self.places.innermost
+            where = (inside and inside.address) or "the model"
+            self.gaps[f"{name} in {where} was not seen as an operation"] += 1
 
     # ---- what the modules report -------------------------------------------------------------
 
     def enter(self, module: torch.nn.Module, caller: FrameType) -> None:
         """Open a call of `module`."""
-        address = self._address(module)
-        number = self._n_module_calls[address] = self._n_module_calls.get(address, 0) + 1
-        parent = self._open[-1] if self._open else None
-        site = self._site(caller.f_back, module=address)
-        opened = RawModuleCall(module, address, number, parent, site, self.n_ops, caller)
-        self._open.append(len(self.module_calls))
-        self.module_calls.append(opened)
+        self.places.enter(module, caller, n_ops=self.n_ops)
 
     def leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         """Close the call of `module`, and whatever was left open inside it."""
-        if not any(self.module_calls[index].module is module for index in reversed(self._open)):
+        if not self.places.is_open(module):
             return
-        closing = self.module_calls[self._open[-1]]
-        while closing.module is not module:
-            self._close(closing)
-            closing = self.module_calls[self._open[-1]]
+        closing = self.places.close_inside(module, n_ops=self.n_ops)
         tensors = tensors_in(output) or [tensor for _, tensor in leaves(output)]
         made = [self.lineage.maker(tensor) for tensor in tensors]
         if any(op is None or op < closing.first for op in made):
             self._name_passed_through(closing, inputs, tensors)
             made = [self.lineage.maker(tensor) for tensor in tensors]
         closing.outputs = tuple(op for op in made if op is not None)
-        self._close(closing)
+        self.places.close(n_ops=self.n_ops)
 
     def foreign_thread(self) -> None:
         """Take note that a part of the model ran where it cannot be seen."""
@@ -153,15 +142,8 @@ class Recorder:
 
     def _new_call(self, kind: str, function: Function, frame: FrameType | None) -> RawCall:
         self._n_calls += 1
-        inside = self._open[-1] if self._open else None
-        return RawCall(kind, function, self._n_calls - 1, (inside, self._site(frame)))
-
-    def _site(self, frame: FrameType | None, *, module: str | None = None) -> int:
-        if not self._open:
-            return self.sites.number(frame, until=None, parent=None, module=module or "")
-        inside = self.module_calls[self._open[-1]]
-        address = inside.address if module is None else module
-        return self.sites.number(frame, until=inside.frame, parent=inside.site, module=address)
+        place = self.places.place(frame, n_ops=self.n_ops)
+        return RawCall(kind, function, self._n_calls - 1, place)
 
     def _read(self, call: RawCall, args: Sequence[Any], kwargs: Any) -> list[torch.Tensor]:
         tensors: list[torch.Tensor] = []
@@ -257,17 +239,6 @@ class Recorder:
                 with torch._C.DisableTorchFunction(), _Quiet(self):
                     self._read(call, (tensor,), {})
                     self._add_outputs(call, [tensor], single=True)
-
-    def _close(self, closing: RawModuleCall) -> None:
-        closing.last, closing.frame = self.n_ops, None
-        self._open.pop()
-
-    def _address(self, module: torch.nn.Module) -> str:
-        known = self.model.addresses.get(id(module))
-        if known is not None:
-            return known[0]
-        parent = self.module_calls[self._open[-1]].address if self._open else ""
-        return f"{parent}.<{type(module).__name__}>".lstrip(".")
 
     def _note_unannounced_write(
         self, function: Function, tensors: list[torch.Tensor], before: list[int]

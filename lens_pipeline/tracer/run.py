@@ -91,7 +91,7 @@ def _failure(recorder: Recorder, model: torch.nn.Module, error: Exception) -> st
     failed = recorder.failed
     place = ""
     if failed is not None:
-        inside = None if failed.module_call is None else recorder.module_calls[failed.module_call]
+        inside = None if failed.module_call is None else recorder.places.calls[failed.module_call]
         where = f" in module {inside.address}" if inside and inside.address else ""
         place = f" in {failed.function.name}{where}"
     reason = str(error).partition("\n")[0].rstrip(".") or "no message"

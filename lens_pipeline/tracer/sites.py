@@ -36,6 +36,10 @@ class Sites:
     """Numbers places in the order of their first visit."""
 
     def __init__(self) -> None:
+        # the outermost frame of an autograd.Function's forward on the last chain; None without
+        self.function_frame: FrameType | None = None
+        # ids of code objects that may be the forward of an autograd.Function
+        self._forwards: set[int] = set()
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._sites: list[Site] = []
         # By the id of a code object, which hashes slowly itself: for each instruction the offset
@@ -53,11 +57,14 @@ class Sites:
         call and `module` its address.
         """
         chain: list[int] = []
+        self.function_frame = None
         while frame is not None and frame is not until:
             code = id(frame.f_code)
             places = self._places[code] if code in self._places else self._learn(frame.f_code)
             if places:
                 chain += (code, places[frame.f_lasti >> 1])
+                if code in self._forwards and function_of(frame):
+                    self.function_frame = frame
             frame = frame.f_back
         key = (parent, module, *chain)
         known = self._numbers.get(key)
@@ -70,6 +77,8 @@ class Sites:
     def _learn(self, code: CodeType) -> list[int] | None:
         self._codes[id(code)] = code
         machinery = code.co_filename.startswith(_MACHINERY)
+        if code.co_name == "forward" and code.co_varnames[:1] not in ((), ("self",)):
+            self._forwards.add(id(code))
         places = self._places[id(code)] = None if machinery else _places(code)
         return places
 
@@ -82,6 +91,15 @@ class Sites:
         self._sites.append(Site(parent, module, frames))
         self._numbers[key] = len(self._sites) - 1
         return len(self._sites) - 1
+
+
+def function_of(frame: FrameType) -> type | None:
+    """Return the autograd.Function whose forward a frame runs, told by the context it holds."""
+    names = frame.f_code.co_varnames[:1]
+    context = frame.f_locals.get(names[0]) if names else None
+    if not isinstance(context, torch.autograd.function.FunctionCtx):
+        return None
+    return getattr(type(context), "_forward_cls", type(context))
 
 
 @functools.lru_cache(maxsize=4096)
