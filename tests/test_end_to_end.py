@@ -63,7 +63,7 @@ def test_a_fresh_machine_gets_stand_ins_that_cannot_be_overlooked(stand_in: Path
     with xr.open_datatree(stand_in / "activations.nc") as tree:
         assert "Random weights" in tree.attrs["stand_in"]
     assert {path.name for path in (stand_in / "figures").glob("*.png")} == {
-        *("rdms.png", "layers.png")
+        *("rdms.png", "layers.png", "likeness.png")
     }
 
 

@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.rsa.comparison import measure_called, score_table, second_order
-from lens_pipeline.rsa.figure_likeness import mds_map
+from lens_pipeline.rsa.comparison import check_names, measure_called, score_table, second_order
+from lens_pipeline.rsa.figure_likeness import likeness_matrix, mds_map
 from lens_pipeline.rsa.figure_rdms import rdm_grid
 from lens_pipeline.rsa.figure_scores import score_by_layer
 from lens_pipeline.rsa.figures import save_figure
@@ -64,7 +64,9 @@ def check_analysis(config: Config, stimulus_ids: Sequence[str]) -> None:
     rdm_method(config.rsa.method)
     for name in config.rsa.measure:
         measure_called(name)
-    for reference in _references(config, stimulus_ids):
+    references = _references(config, stimulus_ids)
+    check_names(references)
+    for reference in references:
         _LOG.info("reference %s: %s", reference.name, describe(reference.account))
 
 
@@ -129,6 +131,7 @@ def _figures(
     figures = {
         "rdms": rdm_grid(rdms, references=references, **words),
         "layers": mds_map(compared.layers, measure=compared.likeness, **words),
+        "likeness": likeness_matrix(compared.layers, measure=compared.likeness, **words),
     }
     layers = tuple(dict.fromkeys(layer for layer, _ in rdms.parts))
     if references:

@@ -147,6 +147,16 @@ def noise_ceiling(rdms: RDMs, *, measure: str = "spearman") -> tuple[float, floa
     return float(lower), float(upper)
 
 
+def check_names(references: Sequence[Reference]) -> None:
+    """Raise ComparisonError if two references have one name."""
+    twice = [name for name, count in Counter(one.name for one in references).items() if count > 1]
+    if twice:
+        raise ComparisonError(
+            f"Two references are called {twice[0]}, so their scores could not be told apart; give "
+            "each once, and files of one name other names."
+        )
+
+
 def score_table(
     rdm_set: RdmSet,
     references: Sequence[Reference],
@@ -161,12 +171,7 @@ def score_table(
     """
     import pandas as pd
 
-    twice = [name for name, count in Counter(one.name for one in references).items() if count > 1]
-    if twice:
-        raise ComparisonError(
-            f"Two references are called {twice[0]}, so their scores could not be told apart; give "
-            "each once, and files of one name other names."
-        )
+    check_names(references)
     frames = [_scores(rdm_set, reference, measure=measure) for reference in references]
     table = pd.concat(frames) if frames else pd.DataFrame()
     given = {"model": "", "weights": "", "stand_in": "", **(facts or {})}

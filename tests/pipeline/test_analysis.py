@@ -42,6 +42,16 @@ def test_scores_are_spearmans_joined_by_id(study: Path, plain: dict[str, Any], b
     assert (run.folder / "figures/scores_spearman.png").stat().st_size > 10_000
 
 
+def test_two_references_of_one_name_are_refused_before_the_run(
+    study: Path, plain: dict[str, Any], brain: Path
+) -> None:
+    """What could not be told apart in the table is refused before anything is computed."""
+    plain["rsa"] = {"reference": ["brain.npz:IT", "brain.npz:IT"]}
+    with pytest.raises(ComparisonError, match="Two references are called brain:IT"):
+        run_job(plain)
+    assert not list(study.rglob("*.nc"))
+
+
 def test_a_run_is_opened_with_labels(study: Path, plain: dict[str, Any]) -> None:
     """RDMs know their layer and pass, layers.csv every pair, the record its config."""
     run = open_run(str(run_job(plain)))
