@@ -137,6 +137,9 @@ class Interception(TorchFunctionMode):
 class Witness(TorchDispatchMode):
     """Counts the ATen calls that happen under no recorded call."""
 
+    # torch.cond and its kin pass through like any other call
+    supports_higher_order_operators = True
+
     def __init__(self, listener: Listener) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._listener = listener

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.nn.parameter import is_lazy
 
 from lens_pipeline.tracer.host_reads import HostReads
@@ -75,7 +76,9 @@ class Recorder:
             targets = targets_of(function, args, kwargs)
             self.kept.save_before_write(targets)
             before = None if targets else version_numbers(tensors)
-            switch_off = self._alone and all(map(is_plain, tensors))
+            # A higher-order operator, such as cond, runs Python code under dispatch modes.
+            plain = self._alone and not isinstance(function.func, HigherOrderOperator)
+            switch_off = plain and all(map(is_plain, tensors))
             off = torch._C._DisableTorchDispatch() if switch_off else None
             try:
                 result = self._run(call, run, args, kwargs)
@@ -120,8 +123,8 @@ class Recorder:
         self.places.close(n_ops=self.n_ops)
 
     def foreign_thread(self) -> None:
-        """Take note that a part of the model ran where it cannot be seen."""
-        self.gaps["a module of the model ran in another thread"] += 1
+        """Take note that something ran where it cannot be seen."""
+        self.gaps["another thread was started or ran a module of the model"] += 1
 
     # ---- inputs and outputs of the model -----------------------------------------------------
 
