@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.graph import containing_calls, depends_on_input
 from lens_pipeline.tracer.pictures import write_picture
-from lens_pipeline.tracer.report import human_bytes
+from lens_pipeline.tracer.wording import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

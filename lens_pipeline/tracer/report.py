@@ -1,77 +1,189 @@
-"""A Trace and an Op as text for people. Duck-typed, since it stands below `trace`."""
+"""What is printed of a Trace: structure, totals, the tree of modules, the numbered layers.
+
+"Recurrent" means that the graph of layers has a cycle with an input's contents before it. A layer
+that is only visited twice is none, nor is a loop that fills a mask of the input's shape. The bytes
+of a view are counted in full.
+"""
 
 from __future__ import annotations
 
+import graphlib
+import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.tracer.graph import children
+from lens_pipeline.tracer.module_tree import module_lines
+from lens_pipeline.tracer.wording import (
+    counted,
+    human_bytes,
+    listed,
+    shape_and_type,
+    total_bytes,
+)
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lens_pipeline.tracer.records import Layer, Op
 
-_UNITS = ("B", "KB", "MB", "GB", "TB")
+__all__ = ["MOST_LAYERS", "human_bytes", "report"]
+
+# layers that a printed trace lists before it leaves out those in the middle
+MOST_LAYERS = 300
+_MOST_MODULE_LINES = 60
+_MOST_GAPS = 12
+# functions that take no more than shape and type from the tensor that they are given
+_NEW = frozenset(
+    f"{made}{like}"
+    for like in ("", "_like")
+    for made in ("zeros", "ones", "empty", "full", "rand", "randn", "randint")
+) | {"new_zeros", "new_ones", "new_empty", "new_empty_strided", "new_full"}
+_RECURRENT_INSIDE = frozenset({"lstm", "gru", "rnntanh", "rnnrelu"})
 
 
-def human_bytes(n: float) -> str:
-    """Return a number of bytes as text, in units of 1,024.
+def report(trace: Any, *, most: int | None = MOST_LAYERS) -> str:
+    """Return the report of a Trace.
 
-    >>> human_bytes(259584)
-    '253.5 KB'
+    More layers than `most` are shortened in the middle, and a large tree of modules to its upper
+    levels; both say what is missing. None shows everything.
     """
-    for unit in _UNITS:
-        if n < 1024 or unit == _UNITS[-1]:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1024
-    raise AssertionError
-
-
-def trace_report(trace: Any) -> str:
-    """Return the report of a whole trace: structure, totals, layers with their passes."""
-    n_passes = max((len(layer.ops) for layer in trace.layers), default=0)
-    structure = f"recurrent, at most {n_passes} passes" if n_passes > 1 else "purely feedforward"
-    kept = [op for op in trace.ops if op.value is not None]
-    n_parameters = sum(_numel(parameter.shape) for parameter in trace.parameters)
-    ran, held = (human_bytes(sum(op.nbytes for op in ops)) for ops in (trace.ops, kept))
-    weights = human_bytes(sum(parameter.nbytes for parameter in trace.parameters))
-    lines = [
-        f"Trace of {trace.model_name}:",
-        f"  Structure: {structure}; {len(trace.modules)} modules.",
-        f"  {len(trace.ops)} operations ({ran}) ran; {len(kept)} values ({held}) kept.",
-        f"  {len(trace.parameters)} parameters ({n_parameters:,} numbers; {weights}).",
-        f"  Complete: {'yes' if trace.complete else 'NO: ' + '; '.join(trace.gaps)}.",
-        f"  Time: {trace.seconds:.3f} s",
-        "  Layers:",
-    ]
-    return "\n".join(lines + [_layer_line(layer) for layer in trace.layers])
-
-
-def op_report(trace: Any, op: Op) -> str:
-    """Return the report of one Op."""
-    address = "" if op.module_call is None else trace.module_calls[op.module_call].address
-    children = [other.label for other in trace.ops if op.index in other.parents]
-    exits = [
-        f"{call.address}:{call.number}" for call in trace.module_calls if op.index in call.outputs
-    ]
+    tree = module_lines(trace.modules, most=None if most is None else _MOST_MODULE_LINES)
+    facts = (fact for sentence in _SENTENCES for fact in sentence(trace))
     return "\n".join(
         [
-            f"Op {op.label}, number {op.index} of {len(trace.ops)}:",
-            f"  Output: shape={op.shape}, dtype={op.dtype}, size={human_bytes(op.nbytes)}",
-            f"  Function: {op.name}" + (f" (grad_fn={op.grad_fn})" if op.grad_fn else ""),
-            f"  Parameters: {', '.join(op.parameters) or 'none'}",
-            f"  Parents: {', '.join(trace.ops[i].label for i in op.parents) or 'none'}",
-            f"  Children: {', '.join(children) or 'none'}",
-            f"  Inside module: {address or 'the model itself'}",
-            f"  Output of modules: {', '.join(exits) or 'none'}",
-            f"  Time: {op.seconds:.3e} s",
+            f"One forward pass of {trace.model_name}",
+            *(f"  {fact}" for fact in facts),
+            f"  {_modules(trace)}",
+            *(f"    {line}" for line in tree),
+            f"  Layers: {len(trace.layers):,}",
+            *(f"    {line}" for line in _layer_lines(trace, most)),
         ]
     )
 
 
-def _layer_line(layer: Layer) -> str:
-    passes = f"  ({len(layer.ops)} passes)" if len(layer.ops) > 1 else ""
-    return f"    {layer.index}: {layer.label}{passes}"
+def _structure(trace: Any) -> list[str]:
+    visits = [len(layer.ops) for layer in trace.layers if len(layer.ops) > 1]
+    kind = "recurrent" if visits and _has_cycle(trace) else "feedforward"
+    again = f", {counted(len(visits), 'layer')} with up to {max(visits)} passes" if visits else ""
+    forks = sum(len(readers) > 1 for readers in children(trace))
+    branching = f"with branching ({counted(forks, 'tensor')} read more than once)"
+    return [f"Structure: {kind}{again}, {branching if forks else 'without branching'}"]
 
 
-def _numel(shape: tuple[int, ...]) -> int:
-    n = 1
-    for side in shape:
-        n *= side
-    return n
+def _recurrent_inside(trace: Any) -> list[str]:
+    found = [layer.label for layer in trace.layers if layer.type in _RECURRENT_INSIDE]
+    return [f"Recurrent inside one operation: {listed(found)}"] if found else []
+
+
+def _host_reads(trace: Any) -> list[str]:
+    names = Counter(read.name for read in trace.host_reads)
+    tests = names.pop("__bool__", 0)
+    others = ", ".join(f"{name} {counted(n, 'time')}" for name, n in names.items())
+    asked = [f"With conditionals: Python asked {counted(tests, 'time')} whether a tensor is true"]
+    left = [f"Contents that left for Python: {others}"]
+    return asked * bool(tests) + left * bool(others)
+
+
+def _made_inside(trace: Any) -> list[str]:
+    """Name the operations that read the contents of no computed tensor and of no state."""
+    made = [
+        op.label
+        for op in trace.ops
+        if op.kind == "call"
+        and (op.name in _NEW or not (op.parents or op.parameters or op.buffers))
+    ]
+    return [f"Made inside, not from an input: {len(made):,} ({listed(made)})"] if made else []
+
+
+def _tensors(trace: Any) -> list[str]:
+    kept = [op for op in trace.ops if op.value is not None]
+    made = [op.transformed for op in trace.ops if op.transformed is not None]
+    computed = f"{len(trace.ops):,} computed ({total_bytes(trace.ops)})"
+    after = f", {len(made):,} kept after a postfunction ({total_bytes(made)})" if made else ""
+    return [f"Tensors: {computed}, {len(kept):,} kept ({total_bytes(kept)}){after}"]
+
+
+def _parameters(trace: Any) -> list[str]:
+    if not trace.parameters:
+        return ["Parameters: none"]
+    readers = sum(bool(op.parameters) for op in trace.ops)
+    numbers = sum(math.prod(one.shape) for one in trace.parameters)
+    frozen = sum(math.prod(one.shape) for one in trace.parameters if not one.trainable)
+    shares = f"{numbers - frozen:,} trainable, {frozen:,} frozen" if frozen else "all trainable"
+    totals = f"{numbers:,} numbers ({total_bytes(trace.parameters)}; {shares})"
+    read_by = counted(readers, "operation")
+    return [f"Parameters: {len(trace.parameters):,} with {totals}, read by {read_by}"]
+
+
+def _time(trace: Any) -> list[str]:
+    return [f"Time: {trace.seconds:.3g} s"]
+
+
+def _completeness(trace: Any) -> list[str]:
+    if trace.complete:
+        return ["Complete: yes, every tensor operation was seen"]
+    gaps = [f"  {gap}" for gap in trace.gaps[:_MOST_GAPS]]
+    left = len(trace.gaps) - len(gaps)
+    return ["Complete: NO", *gaps, *([f"  and {left:,} more gaps"] if left else [])]
+
+
+def _modules(trace: Any) -> str:
+    called = {call.address for call in trace.module_calls}
+    n_called = sum(address in called for address, _ in trace.modules)
+    return f"Modules: {len(trace.modules):,}, {n_called:,} called"
+
+
+# what is said of a Trace, in this order
+_SENTENCES: tuple[Callable[[Any], list[str]], ...] = (
+    _structure,
+    _recurrent_inside,
+    _host_reads,
+    _made_inside,
+    _tensors,
+    _parameters,
+    _time,
+    _completeness,
+)
+
+
+def _has_cycle(trace: Any) -> bool:
+    """Say whether the Layers that an input leads to, joined by their Ops' parents, form a cycle."""
+    led_to: list[bool] = []
+    before: dict[int, set[int]] = {}
+    for op in trace.ops:
+        parents = () if op.name in _NEW else [one for one in op.parents if led_to[one]]
+        led_to.append(op.kind == "input" or bool(parents))
+        before.setdefault(op.layer, set()).update(trace.ops[one].layer for one in parents)
+    try:
+        graphlib.TopologicalSorter(before).prepare()
+    except graphlib.CycleError:
+        return True
+    return False
+
+
+def _layer_lines(trace: Any, most: int | None) -> list[str]:
+    layers = trace.layers
+    shown = layers
+    if most is not None and len(layers) > most:
+        shown = layers[: most - most // 2] + layers[len(layers) - most // 2 :]
+    some_kept = any(map(_is_kept, trace.ops))
+    lines = [_layer_line(trace, layer, mark=some_kept) for layer in shown]
+    if len(shown) < len(layers):
+        left = f"... {len(layers) - len(shown):,} layers left out; "
+        everything = "lens_pipeline.tracer.report.report(trace, most=None) has them all"
+        lines.insert(len(shown) - len(shown) // 2, left + everything)
+    return lines
+
+
+def _layer_line(trace: Any, layer: Layer, *, mark: bool) -> str:
+    """Return a line about one layer; `mark` says where nothing of it was kept."""
+    ops = [trace.ops[index] for index in layer.ops]
+    shapes = list(dict.fromkeys(map(shape_and_type, ops)))
+    passes = f"  {len(ops)} passes" if len(ops) > 1 else ""
+    missing = "  not kept" if mark and not any(map(_is_kept, ops)) else ""
+    return f"{layer.index:>4}: {layer.label:<24} {listed(shapes, most=3)}{passes}{missing}"
+
+
+def _is_kept(op: Op) -> bool:
+    return op.value is not None or op.transformed is not None

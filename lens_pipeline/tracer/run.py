@@ -65,12 +65,10 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
         except LensError:
             raise
         except Exception as error:
-            seconds = time.perf_counter() - start
-            partial = assemble(recorder, model, seconds=seconds)
+            partial = _partial(recorder, model, error, start=start)
             raise ForwardError(_failure(recorder, model, error), partial) from error
         except KeyboardInterrupt as error:
-            seconds = time.perf_counter() - start
-            vars(error)["partial"] = assemble(recorder, model, seconds=seconds)
+            vars(error)["partial"] = _partial(recorder, model, error, start=start)
             raise
         seconds = time.perf_counter() - start
         for path, tensor in leaves(result):
@@ -85,6 +83,13 @@ class ForwardError(TraceError):
     def __init__(self, message: str, partial: Trace) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+def _partial(
+    recorder: Recorder, model: torch.nn.Module, error: BaseException, *, start: float
+) -> Trace:
+    recorder.gaps[f"the forward pass was stopped by {type(error).__name__}"] += 1
+    return assemble(recorder, model, seconds=time.perf_counter() - start)
 
 
 def _failure(recorder: Recorder, model: torch.nn.Module, error: Exception) -> str:

@@ -1,20 +1,24 @@
 """Trace: everything that one forward pass did, immutable.
 
-A Trace is data with a few ways to look things up. Questions about its graph are functions in
-`graph`; its report is made in `report`.
+A Trace is data with a few ways to look things up; the names are those of `lookup`. Questions about
+its graph are functions in `graph`; what is printed is made in `report`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
-from lens_pipeline.errors import SelectorError, nearest
-from lens_pipeline.tracer.report import op_report, trace_report
+from lens_pipeline.errors import SelectorError
+from lens_pipeline.tracer.lookup import Directory, directory, find_op, find_place, keys_of
+from lens_pipeline.tracer.op_report import op_report, passes_report
+from lens_pipeline.tracer.records import Op
+from lens_pipeline.tracer.report import report
 
 if TYPE_CHECKING:
-    from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter, Site
+    from lens_pipeline.tracer.records import HostRead, Layer, ModuleCall, Parameter, Site
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Trace:
     ops: tuple[Op, ...]
     layers: tuple[Layer, ...]
     module_calls: tuple[ModuleCall, ...]
+    # contents that left for Python, in order
+    host_reads: tuple[HostRead, ...]
     sites: tuple[Site, ...]
     # every parameter of the model, used or not
     parameters: tuple[Parameter, ...]
@@ -38,79 +44,76 @@ class Trace:
     # wall time of the traced forward pass
     seconds: float
 
-    def __getitem__(self, key: str | int) -> Op:
-        """Return the Op named by a label, a module's address, an ordinal, or a unique part of one.
+    def __getitem__(self, key: str | int) -> FoundOp:
+        """Return the Op that `key` names; printing it gives its report.
 
         `trace["conv2d_3_7"]`, `trace["conv2d_3"]`, `trace["linear_1_1:2"]`, `trace["features.6"]`
-        (what that module returned), `trace[7]` and `trace[-17]` (layers counted from 0). A layer or
+        (what that module returned), `trace["pool@1"]`, `trace["input.x"]`,
+        `trace["features.6.weight"]` (what read that parameter), `trace[7]` and `trace[-17]` (layers
+        counted from 0), in any case; or a part of one of these that leads to one Op. A layer or
         module with several passes needs its pass. Raises SelectorError with the candidates.
         """
-        if isinstance(key, int):
-            return self._only_pass(self._layer_at(key))
-        found = self._keys.get(key)
-        if found is None:
-            found = self._unique_part(key)
-        if len(found) > 1:
-            passes = ", ".join(f"{key}:{number}" for number in range(1, min(len(found), 6) + 1))
-            raise SelectorError(
-                f"{key!r} names {len(found)} operations of {self.model_name}; say which: {passes}."
-            )
-        return self.ops[found[0]]
+        op = self.ops[find_op(self._directory, key)]
+        facts = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
+        return FoundOp(**facts, trace=self)
 
-    def layer(self, label: str) -> Layer:
-        """Return the Layer named by a label, full or short, without a pass."""
-        for layer in self.layers:
-            if label in (layer.label, layer.label.rpartition("_")[0]):
-                return layer
-        labels = [layer.label for layer in self.layers]
+    def layer(self, key: str | int) -> Layer:
+        """Return the Layer that `key` names, with all its passes.
+
+        Raises SelectorError where it names none, or Ops of several Layers.
+        """
+        place = find_place(self._directory, key)
+        layers = dict.fromkeys(self.ops[op].layer for op in place.ops)
+        if len(layers) == 1:
+            return self.layers[next(iter(layers))]
+        labels = ", ".join(self.layers[layer].label for layer in layers)
         raise SelectorError(
-            f"{self.model_name} has no layer {label!r} ({len(labels)} layers); "
-            f"{nearest(label, labels)}."
+            f"{key!r} has passes in {len(layers)} layers of {self.model_name}: {labels}; "
+            "write one of these."
         )
 
+    def describe(self, key: str | int) -> str:
+        """Return the report of what `key` names: of an Op, or of all passes of a layer or module.
+
+        Raises SelectorError where it names nothing, or several things.
+        """
+        place = find_place(self._directory, key)
+        if len(place.ops) == 1:
+            return str(self[key])
+        return passes_report(self, place)
+
     def __str__(self) -> str:
-        return trace_report(self)
+        return report(self)
 
     def __repr__(self) -> str:
         return f"<Trace of {self.model_name}: {len(self.ops)} ops, {len(self.layers)} layers>"
 
-    def describe(self, key: str | int) -> str:
-        """Return the report of one Op: what ran, on what, where, and what came out."""
-        return op_report(self, self[key])
-
-    def _layer_at(self, ordinal: int) -> Layer:
-        try:
-            return self.layers[ordinal]
-        except IndexError:
-            raise SelectorError(
-                f"{self.model_name} has no layer number {ordinal}; "
-                f"its layers are 0 to {len(self.layers) - 1}, or -1 to -{len(self.layers)}."
-            ) from None
-
-    def _only_pass(self, layer: Layer) -> Op:
-        return self[layer.label]
-
-    def _unique_part(self, part: str) -> tuple[int, ...]:
-        matches = {key: ops for key, ops in self._keys.items() if part and part in key}
-        if len(set(matches.values())) == 1:
-            return next(iter(matches.values()))
-        problem = f"matches {len(matches)} names" if matches else "names nothing"
-        raise SelectorError(
-            f"{part!r} {problem} in the trace of {self.model_name} ({len(self.ops)} ops); "
-            f"{nearest(part, matches or self._keys)}."
-        )
-
     @functools.cached_property
-    def _keys(self) -> dict[str, tuple[int, ...]]:
-        """Every name by which Ops can be asked for; labels win over addresses."""
-        keys: dict[str, tuple[int, ...]] = {}
-        for call in self.module_calls:
-            if call.address and call.outputs:
-                keys[call.address] = (*keys.get(call.address, ()), *call.outputs)
-                keys[f"{call.address}:{call.number}"] = call.outputs
-        for layer in self.layers:
-            for name in (layer.label, layer.label.rpartition("_")[0]):
-                keys[name] = layer.ops
-                for number, op in enumerate(layer.ops, start=1):
-                    keys[f"{name}:{number}"] = (op,)
-        return keys
+    def _directory(self) -> Directory:
+        return directory(self)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FoundOp(Op):
+    """An Op that was looked up, with the Trace it was looked up in, so that it can be printed.
+
+    It is an Op, so whatever takes an Op takes it. The Ops in a Trace do not know the Trace: they
+    stay small, and nothing in a Trace refers back to it.
+    """
+
+    trace: Trace = dataclasses.field(kw_only=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FoundOp):
+            return NotImplemented
+        return self.trace is other.trace and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.trace), self.index))
+
+    def __str__(self) -> str:
+        return op_report(self.trace, self, keys=keys_of(self.trace._directory, self))
+
+    def __repr__(self) -> str:
+        return f"<Op {self.label} of {self.trace.model_name}>"

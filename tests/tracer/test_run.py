@@ -260,7 +260,9 @@ def test_failure_names_the_operation_and_keeps_what_was_done() -> None:
     )
     with pytest.raises(ForwardError) as caught:
         trace(zoo.Raises(), torch.ones(2, 5))
-    assert [layer.type for layer in caught.value.partial.layers] == ["input", "linear"]
+    partial = caught.value.partial
+    assert [layer.type for layer in partial.layers] == ["input", "linear"]
+    assert partial.gaps == ("the forward pass was stopped by ValueError",)
 
 
 def test_generator_forward_runs_to_its_end() -> None:

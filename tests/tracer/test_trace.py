@@ -1,15 +1,18 @@
-"""Looking things up in a trace, and what is said when they are not there."""
+"""What looking into a trace gives back."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-import torchvision
+from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.errors import SelectorError
+from lens_pipeline.tracer.graph import containing_calls
+from lens_pipeline.tracer.records import Op
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -17,62 +20,81 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def alexnet() -> Trace:
-    torch.manual_seed(0)
-    model = torchvision.models.alexnet(weights=None).eval()
-    with torch.no_grad():
-        return trace(model, torch.rand(1, 3, 64, 64), keep=None)
+def recurrent() -> Trace:
+    return trace(zoo.Recurrent(), torch.ones(2, 5))
 
 
-KEYS = ["conv2d_3_7", "conv2d_3", "conv2d_3_7:1", "features.6", "features.6:1", 7, -17]
+def test_what_is_found_is_an_op(recurrent: Trace) -> None:
+    """It has every field of the op in the trace, the very value too, and goes where an op goes."""
+    found = recurrent["linear_1_1:2"]
+    op = recurrent.ops[4]
+    assert isinstance(found, Op)
+    for field in dataclasses.fields(Op):
+        assert getattr(found, field.name) is getattr(op, field.name)
+    assert [call.address for call in containing_calls(recurrent, found)] == ["", "fc"]
+    assert dataclasses.replace(found, label="x").label == "x"
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_every_key_of_one_op(alexnet: Trace, key: str | int) -> None:
-    """Label, short label, pass, module, module call and ordinals all find the third convolution."""
-    assert alexnet[key].label == "conv2d_3_7"
+def test_ops_in_the_trace_know_no_trace(recurrent: Trace) -> None:
+    """Looking up leaves the ops what they are."""
+    str(recurrent["fc:1"])
+    assert {type(op) for op in recurrent.ops} == {Op}
+    assert "trace" not in Op.__slots__
 
 
-def test_unique_part_of_a_name(alexnet: Trace) -> None:
-    """A substring that only one op's names contain finds it."""
-    assert alexnet["adaptiveavg"].label == "adaptiveavgpool2d_1_14"
+def test_found_ops_are_equal_as_one_op_of_one_trace(recurrent: Trace) -> None:
+    """By module and by label it is the same op; another pass or another trace is not."""
+    assert recurrent["fc:2"] == recurrent["linear_1_1:2"]
+    assert len({recurrent["fc:2"], recurrent["1:2"], recurrent["fc:3"]}) == 2
+    assert recurrent["fc:2"] != trace(zoo.Recurrent(), torch.ones(2, 5))["fc:2"]
+    assert recurrent["fc:2"] != "linear_1_1:2"
 
 
-def test_unknown_and_ambiguous_names_list_candidates(alexnet: Trace) -> None:
-    """An error names the nearest labels."""
-    with pytest.raises(SelectorError, match=r"'conv9d_1' names nothing .* nearest: conv2d_"):
-        alexnet["conv9d_1"]
-    with pytest.raises(SelectorError, match=r"'relu' matches \d+ names"):
-        alexnet["relu"]
-    with pytest.raises(SelectorError, match=r"no layer number 99; its layers are 0 to 23"):
-        alexnet[99]
-    with pytest.raises(SelectorError, match=r"has no layer 'conv2d_9'"):
-        alexnet.layer("conv2d_9")
+def test_short_forms(recurrent: Trace) -> None:
+    """A prompt shows one line, not the values of everything."""
+    assert repr(recurrent["fc:2"]) == "<Op linear_1_1:2 of Recurrent>"
+    assert repr(recurrent) == "<Trace of Recurrent: 14 ops, 5 layers>"
 
 
-def test_layer_with_passes_needs_one() -> None:
-    """A layer visited four times does not pretend to have one value."""
-    traced = trace(zoo.Recurrent(), torch.ones(2, 5))
-    with pytest.raises(SelectorError, match=r"names 4 operations .* linear_1_1:1, linear_1_1:2"):
-        traced["linear_1_1"]
-    assert traced["linear_1_1:2"].pass_number == 2
-    assert traced["fc:3"].label == "linear_1_1:3"
-    assert traced.layer("linear_1").ops == (1, 4, 7, 10)
+def test_layer_with_all_its_passes(recurrent: Trace) -> None:
+    """A layer is found by whatever names it, or one of its passes."""
+    for key in ("linear_1_1", "linear_1", "fc", "fc:2", "Linear", "fc.weight", 1, -4):
+        assert recurrent.layer(key).ops == (1, 4, 7, 10)
+    with pytest.raises(SelectorError, match="'conv2d_9' names nothing"):
+        recurrent.layer("conv2d_9")
 
 
-def test_report_of_a_trace(alexnet: Trace) -> None:
-    """The printed trace says structure, totals and layers."""
-    text = str(alexnet)
-    assert "purely feedforward; 24 modules" in text
-    assert "16 parameters (61,100,840 numbers; 233.1 MB)" in text
-    assert "    7: conv2d_3_7" in text
-    assert "Complete: yes" in text
+def test_module_with_calls_in_two_layers() -> None:
+    """The one ReLU of a residual block is two layers, which the error names."""
+    traced = trace(zoo.ResidualBlock(), torch.rand(1, 3, 4, 4))
+    with pytest.raises(SelectorError, match=r"2 layers of ResidualBlock: relu_1_\d, relu_2_\d;"):
+        traced.layer("relu")
+    assert traced.layer("relu:2").label.startswith("relu_2_")
 
 
-def test_report_of_an_op(alexnet: Trace) -> None:
-    """The printed op says what ran, on what, where."""
-    text = alexnet.describe("features.6")
-    for line in ("Op conv2d_3_7", "Parents: maxpool2d_2_6", "Children: relu_3_8"):
-        assert line in text
-    assert "Parameters: features.6.weight, features.6.bias" in text
-    assert "Output of modules: features.6:1" in text
+def test_a_changed_trace_has_its_own_names(recurrent: Trace) -> None:
+    """Names are read from the trace they are asked of, not from the one it was made from."""
+    assert recurrent["add_1_2:1"].index == 2
+    layers = tuple(
+        dataclasses.replace(layer, label=layer.label.replace("add", "plus"))
+        for layer in recurrent.layers
+    )
+    assert dataclasses.replace(recurrent, layers=layers)["plus_1_2:1"].index == 2
+
+
+def test_describe_one_and_several(recurrent: Trace) -> None:
+    """One op is described as it prints; several passes are listed, one a line."""
+    assert recurrent.describe("fc:2") == str(recurrent["fc:2"])
+    assert recurrent.describe("fc").splitlines() == [
+        "fc: 4 passes in Recurrent",
+        "  1: linear_1_1:1  (2, 5) float32; from input_1_0; to add_1_2:1",
+        "  2: linear_1_1:2  (2, 5) float32; from mul_1_3:1; to add_1_2:2",
+        "  3: linear_1_1:3  (2, 5) float32; from mul_1_3:2; to add_1_2:3",
+        "  4: linear_1_1:4  (2, 5) float32; from mul_1_3:3; to add_1_2:4",
+    ]
+
+
+def test_a_kept_value_does_not_hold_the_trace() -> None:
+    """The value of a found op is the tensor alone."""
+    traced = trace(nn.Linear(2, 2), torch.ones(1, 2))
+    assert traced["linear_1"].value is traced.ops[1].value
