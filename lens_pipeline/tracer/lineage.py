@@ -34,6 +34,8 @@ class Lineage:
         # what tensors are that no Op returned, by id; they are held, so that the id stays theirs
         self._constants: dict[int, TensorRef] = {}
         self._strangers: list[torch.Tensor] = []
+        # ids of parameters and buffers whose last Op wrote to them
+        self._written: set[int] = set()
         # by id: the tensor, the Op it came from, how many writes to its storage it contains
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], OpRef, int]] = {}
         # by storage: the Ops that wrote in place, and where
@@ -55,9 +57,15 @@ class Lineage:
         return dataclasses.replace(state, writers=writers) if writers else state
 
     def address(self, tensor: torch.Tensor) -> str | None:
-        """Return the address of a parameter or buffer, also after it was written to."""
+        """Return the address of a parameter or buffer.
+
+        Also after it was written to; not after a call has returned it as it was, since what is
+        read then is the output of that call.
+        """
         state = self._states.get(id(tensor))
-        return None if state is None else state.address
+        if state is None or (self.maker(tensor) is not None and id(tensor) not in self._written):
+            return None
+        return state.address
 
     def maker(self, tensor: torch.Tensor) -> int | None:
         """Return the Op that `tensor` is the output of; None for one that no Op made."""
@@ -67,16 +75,20 @@ class Lineage:
     def made(self, tensor: torch.Tensor, op: int) -> None:
         """Take note that `tensor` is now the output of `op`."""
         n_writes = 0
+        self._written.discard(id(tensor))
         if self._writes:
             key = storage_key(tensor)
             n_writes = 0 if key is None else len(self._writes.get(key, ()))
         self._known[id(tensor)] = (weakref.ref(tensor), OpRef(op), n_writes)
 
     def wrote(self, tensor: torch.Tensor, op: int) -> None:
-        """Take note that `op` wrote into the memory of `tensor`."""
+        """Take note that `op` wrote into the memory of `tensor`, which is now its output."""
         key = storage_key(tensor)
         if key is not None:
             self._writes.setdefault(key, []).append((op, extent(tensor)))
+        self.made(tensor, op)
+        if id(tensor) in self._states:
+            self._written.add(id(tensor))
 
     def _alias(self, tensor: torch.Tensor) -> OpRef | None:
         """Return the last Op whose live output shares memory with a tensor that no Op returned.

@@ -32,7 +32,7 @@ class ModuleListener(Protocol):
         """A module ends; `output` is None if it raised."""
 
     def foreign_thread(self) -> None:
-        """A module of the model ran in another thread, or a thread was started."""
+        """A module of the model ran in another thread."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +98,4 @@ def watch_modules(model: Contents, listener: ModuleListener) -> Iterator[None]:
             after_stranger, with_kwargs=True, always_call=True
         )
         undo.callback(handle.remove)
-        undo.enter_context(_new_threads_reported(listener))
         yield
-
-
-@contextlib.contextmanager
-def _new_threads_reported(listener: ModuleListener) -> Iterator[None]:
-    """Report threads that start while the context is open: a mode does not follow them there."""
-    before = threading.getprofile()
-
-    def note(*_: Any) -> None:
-        sys.setprofile(before)
-        listener.foreign_thread()
-
-    threading.setprofile(note)
-    try:
-        yield
-    finally:
-        threading.setprofile(before)  # type: ignore[arg-type]

@@ -196,7 +196,6 @@ class Recorder:
         self._add_outputs(call, outputs, single=isinstance(result, torch.Tensor))
         for back, target in enumerate(reversed(targets), start=1):
             self.lineage.wrote(target, self.n_ops - back)
-            self.lineage.made(target, self.n_ops - back)
 
     def _note_host_read(self, call: RawCall, result: Any) -> None:
         value = result if isinstance(result, bool | int | float) else None

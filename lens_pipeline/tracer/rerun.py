@@ -14,15 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.fence import generators_kept, process_fence
 from lens_pipeline.tracer.interception import Function, Interception, Witness, targets_of
 from lens_pipeline.tracer.keeping import Keep, KeptValues
-from lens_pipeline.tracer.run import (
-    arguments,
-    collector_paused,
-    eager,
-    generators_kept,
-    named_inputs,
-)
+from lens_pipeline.tracer.run import arguments, named_inputs
 from lens_pipeline.tracer.tensors import leaves, tensors_in
 
 if TYPE_CHECKING:
@@ -71,11 +66,12 @@ def rerun(
     """
     args, kwargs = arguments(inputs)
     follower = _Follower(known, frozenset(keep))
-    with generators_kept(), eager(), collector_paused():
+    modules = dict(model.named_modules())
+    with process_fence(len(modules), lambda: None), generators_kept():
         for path, tensor in named_inputs(args, kwargs):
             follower.step(path, tensor)
         witness = Witness(follower) if "from_numpy" in known.names else contextlib.nullcontext()
-        with witness, _watched(model, follower), Interception(follower):
+        with witness, _watched(modules, follower), Interception(follower):
             result = model(*args, **kwargs)
         for path, tensor in leaves(result):
             follower.step(f"output{path}", tensor)
@@ -143,7 +139,7 @@ class _Follower:
 
 
 @contextlib.contextmanager
-def _watched(model: torch.nn.Module, follower: _Follower) -> Iterator[None]:
+def _watched(modules: dict[str, torch.nn.Module], follower: _Follower) -> Iterator[None]:
     """Watch the modules that returned their own input, for as long as the context is open."""
 
     def hook_for(address: str) -> Callable[..., None]:
@@ -153,7 +149,6 @@ def _watched(model: torch.nn.Module, follower: _Follower) -> Iterator[None]:
 
         return hook
 
-    modules = dict(model.named_modules())
     with contextlib.ExitStack() as undo:
         for address in dict.fromkeys(follower.passed_through.values()):
             if address in modules:

@@ -6,11 +6,7 @@ order, also after an exception. The caller's random generators are as they were 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
-import random
-import sys
 import time
 import types
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +16,7 @@ import torch
 
 from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
+from lens_pipeline.tracer.fence import generators_kept, process_fence
 from lens_pipeline.tracer.interception import Interception, Witness
 from lens_pipeline.tracer.keeping import Keep
 from lens_pipeline.tracer.modules import Contents, watch_modules
@@ -53,7 +50,7 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
     how = _how(keep)
     recorder = Recorder(model, how)
     start = time.perf_counter()
-    with generators_kept(), eager(), collector_paused(), _room_for_frames(recorder.model):
+    with process_fence(len(recorder.model.modules), recorder.foreign_thread), generators_kept():
         try:
             for path, tensor in named_inputs(args, kwargs):
                 recorder.add_input(path, tensor)
@@ -168,53 +165,3 @@ def _outliving(
         yield tensor
     yield from model.parameters.values()
     yield from model.buffers.values()
-
-
-@contextlib.contextmanager
-def generators_kept() -> Iterator[None]:
-    """Leave Python's, NumPy's and torch's random generators as they were."""
-    numpy = sys.modules.get("numpy")
-    state, numpy_state = random.getstate(), numpy.random.get_state() if numpy else None
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=list(cuda)):
-        try:
-            yield
-        finally:
-            random.setstate(state)
-            if numpy:
-                numpy.random.set_state(numpy_state)
-
-
-@contextlib.contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the cyclic collector from running, if it is on.
-
-    A record of thousands of small objects starts full collections, which walk every object of every
-    imported library: 34 microseconds per operation instead of 14.
-    """
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def _room_for_frames(model: Contents) -> Iterator[None]:
-    """Let a model nest as deep as it does untraced: a watched module takes a few frames more."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(before + 4 * len(model.modules))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-
-
-def eager() -> contextlib.AbstractContextManager[Any]:
-    """Run compiled models as ordinary Python; the compiler is not loaded for it."""
-    if "torch._dynamo" not in sys.modules:
-        return contextlib.nullcontext()
-    stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
-    return stance

@@ -36,7 +36,6 @@ def test_write_concerns_only_memory_that_overlaps() -> None:
     for op, tensor in enumerate((base, first, second)):
         lineage.made(tensor, op)
     lineage.wrote(first, 3)
-    lineage.made(first, 3)
     assert lineage.refer(base) == OpRef(0, (3,))
     assert lineage.refer(first) == OpRef(3)
     assert lineage.refer(second) == OpRef(2)
@@ -53,4 +52,15 @@ def test_interleaved_columns_do_not_overlap() -> None:
     lineage.made(right, 1)
     lineage.wrote(left, 2)
     assert lineage.refer(right) == OpRef(1)
-    assert lineage.refer(left) == OpRef(0, (2,))
+    assert lineage.refer(left) == OpRef(2)
+
+
+def test_state_keeps_its_address_through_writes_and_not_through_calls_that_return_it() -> None:
+    """A buffer that was written to is still the buffer; one that a call returned is its output."""
+    buffer = torch.zeros(2)
+    lineage = Lineage({"state": buffer})
+    assert lineage.address(buffer) == "state"
+    lineage.wrote(buffer, 1)
+    assert lineage.address(buffer) == "state"
+    lineage.made(buffer, 2)
+    assert lineage.address(buffer) is None

@@ -1,0 +1,52 @@
+"""TorchLens's `vis_` arguments as one value, and the picture that it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import TraceError, nearest
+from lens_pipeline.tracer.drawing import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lens_pipeline.tracer.trace import Trace
+
+MODES = ("none", "rolled", "unrolled")
+ENDINGS = (".dot", ".svg", ".pdf", ".png")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a graph to be written."""
+
+    # one of MODES
+    mode: str
+    # modules nested deeper are not opened; None opens all
+    depth: int | None
+    path: Path
+
+
+def picture_of(given: Mapping[str, Any], *, default: str) -> tuple[Picture, dict[str, Any]]:
+    """Return the picture that is asked for and the other arguments. Raises TraceError."""
+    rest = dict(given)
+    mode = rest.pop("vis_opt", rest.get("vis_mode", default))
+    if rest.pop("vis_mode", mode) != mode:
+        raise TraceError("vis_opt is the older name of vis_mode; give one of them.")
+    if mode not in MODES:
+        raise TraceError(f"There is no vis_mode {mode!r}; {nearest(str(mode), MODES)}.")
+    depth = rest.pop("vis_nesting_depth", None)
+    if depth is not None and (type(depth) is not int or depth < 0):
+        raise TraceError(f"vis_nesting_depth is a number of levels, or 0 for all, not {depth!r}.")
+    path = Path(rest.pop("vis_outpath", "modelgraph"))
+    ending = rest.pop("vis_fileformat", None)
+    if path.suffix not in ENDINGS or ending is not None:
+        path = path.with_name(f"{path.name}.{str(ending or 'pdf').removeprefix('.')}")
+    return Picture(mode, depth or None, path), rest
+
+
+def draw_picture(trace: Trace, picture: Picture) -> str:
+    """Write the picture and return its DOT text. Raises TraceError as `draw` does."""
+    return draw(trace, picture.path, rolled=picture.mode == "rolled", depth=picture.depth)
