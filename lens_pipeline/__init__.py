@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lens_pipeline.pipeline.open_run import open_run
+    from lens_pipeline.tables import to_pandas, write_table
     from lens_pipeline.tracer.drawing import draw
     from lens_pipeline.tracer.validation import validate
     from lens_pipeline.tracing import keep_selected, trace
 
-__all__ = ["__version__", "draw", "keep_selected", "open_run", "trace", "validate"]
+__all__ = [
+    "__version__",
+    "draw",
+    "keep_selected",
+    "open_run",
+    "to_pandas",
+    "trace",
+    "validate",
+    "write_table",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "to_pandas": "lens_pipeline.tables",
     "trace": "lens_pipeline.tracing",
     "keep_selected": "lens_pipeline.tracing",
     "validate": "lens_pipeline.tracer.validation",
+    "write_table": "lens_pipeline.tables",
     "draw": "lens_pipeline.tracer.drawing",
     "open_run": "lens_pipeline.pipeline.open_run",
 }

@@ -22,12 +22,13 @@ from lens_pipeline.errors import ConfigError, LensError, nearest
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-Command = Callable[[dict[str, Any]], None]
+# takes the composed config, returns an exit code
+Command = Callable[[dict[str, Any]], int]
 
-COMMANDS = ("run", "plan", "list", "status")
+COMMANDS = ("run", "plan", "validate", "list", "status")
 LISTS = ("models", "stimuli", "layers")
 
-_OK, _REFUSED, _INTERRUPTED = 0, 2, 130
+_OK, _INVALID, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 
 # Hydra's own flags, so that a mistyped one gets a sentence instead of a page of usage.
 _HYDRA_FLAGS = (
@@ -39,7 +40,10 @@ _OUR_FLAGS = ("--help", "-h", "--version", "--debug")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out the command line and return its exit code: 0, 2 (refused) or 130 (interrupted)."""
+    """Carry out the command line and return its exit code.
+
+    0; 1 where `validate` found something wrong; 2 for what is refused; 130 when interrupted.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
@@ -74,7 +78,7 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
             return _status(rest)
         if command == "list":
             return _list(rest, debug=debug)
-        return _with_hydra(_run if command == "run" else _plan, rest, debug=debug)
+        return _with_hydra(_COMPOSED[command], rest, debug=debug)
 
 
 def _check_flags(words: Sequence[str]) -> None:
@@ -115,22 +119,34 @@ def _list(rest: list[str], *, debug: bool) -> int:
     return _OK
 
 
-def _run(plain: dict[str, Any]) -> None:
+def _run(plain: dict[str, Any]) -> int:
     from lens_pipeline.pipeline.job import run_job
 
     run_job(plain, sweep=_in_sweep())
+    return _OK
 
 
-def _plan(plain: dict[str, Any]) -> None:
+def _plan(plain: dict[str, Any]) -> int:
     from lens_pipeline.pipeline.job import describe_plan
 
     print(describe_plan(plain))
+    return _OK
 
 
-def _list_layers(plain: dict[str, Any]) -> None:
+def _validate(plain: dict[str, Any]) -> int:
+    from lens_pipeline.pipeline.validating import validate_model
+
+    return _OK if validate_model(plain, sweep=_in_sweep()) else _INVALID
+
+
+def _list_layers(plain: dict[str, Any]) -> int:
     from lens_pipeline.pipeline import listing
 
     print(listing.layers(plain))
+    return _OK
+
+
+_COMPOSED: dict[str, Command] = {"run": _run, "plan": _plan, "validate": _validate}
 
 
 def _with_hydra(command: Command, words: list[str], *, debug: bool) -> int:
@@ -146,7 +162,7 @@ def _with_hydra(command: Command, words: list[str], *, debug: bool) -> int:
     def job(config: DictConfig) -> None:
         # Hydra would print a page of its own for an exception that reaches it.
         try:
-            _one_job(command, config)
+            codes.append(_one_job(command, config))
         except Exception as error:  # noqa: BLE001  a sweep goes on; else it is raised below
             if not _in_sweep():
                 raised.append(error)
@@ -172,7 +188,7 @@ def _in_sweep() -> bool:
     return mode is not None and mode.name == "MULTIRUN"
 
 
-def _one_job(command: Command, config: DictConfig) -> None:
+def _one_job(command: Command, config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -185,7 +201,7 @@ def _one_job(command: Command, config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(_sentence(error)) from error
     assert isinstance(plain, dict)
-    command({str(key): value for key, value in plain.items()})
+    return command({str(key): value for key, value in plain.items()})
 
 
 @contextmanager

@@ -9,6 +9,8 @@ compared with each other and with brain data.
 COMMANDS
   run               the whole job: activations, RDMs, comparisons, tables, figures (the default)
   plan              what run would do: layers, shapes, bytes, memory, time; writes nothing
+  validate          proof that the trace of a model is right, operation by operation; exit code 1
+                    if not; run.folder=FOLDER also writes every verdict there
   list models       models by name, and their weights
   list stimuli      where images can come from
   list layers       every layer of a model that can be selected: list layers model=resnet50
@@ -29,7 +31,7 @@ SETTINGS (the default comes first; --cfg job shows them all)
     stimuli.root=FOLDER           the images
     stimuli.table=FILE            csv, tsv or parquet with stimulus_id, filename and labels
     stimuli.on_error=stop         stop, or skip images that cannot be decoded
-    stimuli.limit=N               only the first N
+    stimuli.limit=N               at most N, spread over concepts
   layers=auto                     auto, all, or selectors, in one list:
     layers=[V1.output,V?.output]  outputs of modules, by address or pattern
     layers=[IT.output:2]          one pass of a recurrent layer; :1-3 some, :-1 the last

@@ -81,7 +81,7 @@ def find_inputs(
         stimuli=stimuli,
         listing=listing_digest(found.stimuli),
         chain=chain,
-        device=_device(config.runtime.device),
+        device=find_device(config.runtime.device),
         stand_ins=tuple(text for text in (model.stand_in, found.stand_in) if text),
         files=stamp_files(paths, known=known),
         missing=(*model.missing, *found.missing, *absent),
@@ -149,7 +149,8 @@ def request_digest(config: Config, inputs: Inputs) -> str:
     )
 
 
-def _device(wanted: str) -> str:
+def find_device(wanted: str) -> str:
+    """Return the device that `runtime.device` means here; ConfigError if there is none such."""
     if wanted == "cpu":
         return wanted
     import torch

@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(
             f"Could not write {path}: {error.strerror or error}; nothing of it was kept, so make "
-            f"room or choose another run.folder and give the same command again."
+            f"room or choose another place and give the same command again."
         ) from error
     finally:
         with contextlib.suppress(OSError):

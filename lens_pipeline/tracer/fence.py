@@ -82,7 +82,7 @@ def _new_threads_reported(listeners: list[Callable[[], None]]) -> Iterator[None]
     try:
         yield
     finally:
-        threading.setprofile(before)  # type: ignore[arg-type]
+        threading.setprofile(before)
 
 
 @contextlib.contextmanager

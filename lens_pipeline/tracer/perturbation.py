@@ -109,7 +109,7 @@ def _shape_only(case: Unchanged) -> str | None:
 
 
 def _overwritten(case: Unchanged) -> str | None:
-    target = case.op.in_place and case.slot.position in (0, "out")
+    target = case.op.in_place and case.slot.position in (0, "out", "tensor", "input", "self")
     return "a destination that is overwritten in full" if target else None
 
 
@@ -144,6 +144,14 @@ def _factor_of_zero(case: Unchanged) -> str | None:
     return "multiplied by a factor of zero" if zero else None
 
 
+def _uniform_attention(case: Unchanged) -> str | None:
+    weighing = case.slot.position in (0, 1, "query", "key")
+    if case.op.name != "scaled_dot_product_attention" or not weighing:
+        return None
+    alike = bool((case.output == case.output[..., :1, :]).all())
+    return "attention over one key, or over equal values, weighs them all alike" if alike else None
+
+
 def _refused(case: Unchanged) -> str | None:
     return None if case.n_accepted else "the call accepts no other value"
 
@@ -159,6 +167,7 @@ EXEMPTIONS: tuple[Callable[[Unchanged], str | None], ...] = (
     _masked,
     _constant,
     _factor_of_zero,
+    _uniform_attention,
 )
 
 

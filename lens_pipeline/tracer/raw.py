@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from lens_pipeline.tracer.interception import Function
 
 
+# Touching an autograd node from Python makes torch free the graph by recursion, which overflows the
+# stack of a very deep one; so the nodes of so many calls are looked at and no more.
+_MOST_NODES = 5_000
+
+
 class RawCall:
     """One call of a function, or one input or output of the model."""
 
@@ -82,7 +87,7 @@ def raw_op(call: RawCall, output_index: int | None, tensor: torch.Tensor) -> Raw
             "could be written down; trace the model on padded tensors."
         )
     requires_grad = tensor.requires_grad
-    grad_fn = tensor.grad_fn if requires_grad else None
+    grad_fn = tensor.grad_fn if requires_grad and call.number < _MOST_NODES else None
     return RawOp(
         call,
         output_index,

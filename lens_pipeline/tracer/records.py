@@ -107,7 +107,8 @@ class Op:
     # bytes of the output tensor, views counted in full
     nbytes: int
     requires_grad: bool
-    # name of the autograd node that made the output, such as "ConvolutionBackward0"
+    # name of the autograd node that made the output, such as "ConvolutionBackward0"; None without
+    # gradients, and for calls after the first 5,000
     grad_fn: str | None
     # wall time of the call; shared by the Ops of one call
     seconds: float

@@ -48,8 +48,8 @@ def replay(
 ) -> list[torch.Tensor]:
     """Return the model's outputs as the Ops alone make them from `inputs`, one per input Op.
 
-    `state` is `snapshot` of the model as the pass began. The Ops in `given` are not run; their
-    kept values stand for them. Leaves the random generators advanced.
+    `state` is `snapshot` of the model as the pass began. The Ops in `given`, and unrepeatable
+    ones, are not run; their kept values stand for them. Leaves the random generators advanced.
     """
     memory = Memory(trace, state)
     places = iter(inputs)
@@ -58,7 +58,7 @@ def replay(
         for ops in calls(trace):
             if ops[0].kind == "input":
                 memory.hold(ops, [copy(next(places))])
-            elif any(op.index in given for op in ops):
+            elif any(op.index in given for op in ops) or unrepeatable(ops[0]):
                 memory.hold_kept(ops)
             else:
                 memory.hold(ops, run_call(ops, *memory.arguments(ops[0])))
@@ -69,6 +69,15 @@ def calls(trace: Trace) -> Iterator[tuple[Op, ...]]:
     """Yield the Ops of each call, in execution order."""
     for _, ops in itertools.groupby(trace.ops, key=lambda op: op.call):
         yield tuple(ops)
+
+
+def unrepeatable(op: Op) -> str | None:
+    """Return why an Op cannot be run from its arguments, so that its value is taken as it was."""
+    if op.kind == "call" and op.function is None and not op.args:
+        return "brings in an array from outside torch"
+    if op.function is torch.autograd.grad:
+        return "a backward pass, which needs the graph of autograd"
+    return None
 
 
 def run_call(ops: Sequence[Op], args: tuple[Any, ...], kwargs: Any) -> list[torch.Tensor]:

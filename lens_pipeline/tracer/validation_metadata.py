@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.interception import layer_type
 from lens_pipeline.tracer.labels import layer_labels, op_label
-from lens_pipeline.tracer.records import StateRef
+from lens_pipeline.tracer.records import OpRef, StateRef
 from lens_pipeline.tracer.replay import calls, origins, references_of
 from lens_pipeline.tracer.tensors import nbytes
 
@@ -47,11 +47,18 @@ def parents(trace: Trace) -> Iterator[str]:
 
 
 def states(trace: Trace) -> Iterator[str]:
-    """The parameters and buffers of an Op are those that its arguments refer to."""
+    """The parameters and buffers of an Op are those that its arguments refer to.
+
+    A parameter that an earlier Op wrote to, or returned as it came, is that Op's output and still
+    the parameter: both list it.
+    """
     known = {address for parameter in trace.parameters for address in parameter.addresses}
     for op in trace.ops:
-        named = {ref.address for ref in references_of(op) if isinstance(ref, StateRef)}
-        if {*op.parameters, *op.buffers} != named:
+        references = references_of(op)
+        named = {ref.address for ref in references if isinstance(ref, StateRef)}
+        before = [trace.ops[ref.op] for ref in references if isinstance(ref, OpRef)]
+        allowed = named.union(*({*one.parameters, *one.buffers} for one in before))
+        if not named <= {*op.parameters, *op.buffers} <= allowed:
             yield f"{op.label} reads {sorted(named)}, but lists {(*op.parameters, *op.buffers)}"
         if not known.issuperset(op.parameters) or known.intersection(op.buffers):
             yield f"{op.label} mixes up parameters and buffers"

@@ -24,6 +24,7 @@ from lens_pipeline.tracer.replay import (
     references_of,
     replace_leaves,
     run_call,
+    unrepeatable,
 )
 from lens_pipeline.tracer.sameness import difference, nearly_same, same
 from lens_pipeline.tracer.validation_report import EdgeVerdict, OpVerdict, Outcome
@@ -76,6 +77,9 @@ def _check_call(memory: Memory, ops: tuple[Op, ...], lost: frozenset[int]) -> li
     if ops[0].kind == "input":
         memory.hold_kept(ops)
         return [OpVerdict(op.index, op.label, "validated", "given") for op in ops]
+    if (why := unrepeatable(ops[0])) is not None:
+        memory.hold_kept(ops)
+        return [OpVerdict(op.index, op.label, "exempt", why) for op in ops]
     try:
         run = _rerun(memory, ops)
     except Exception as error:  # noqa: BLE001  (whatever the call raises is the verdict)
@@ -187,10 +191,10 @@ def _check_slot(run: _Rerun, slot: Slot) -> list[tuple[Outcome, str]]:
         ]
         if all(changed):
             break
-    return [
-        ("validated", "") if is_changed else _excused(run, slot, number, n_accepted)
-        for number, is_changed in enumerate(changed)
-    ]
+    if any(changed):
+        elsewhere: tuple[Outcome, str] = ("exempt", "another output of this call depends on it")
+        return [("validated", "") if is_changed else elsewhere for is_changed in changed]
+    return [_excused(run, slot, number, n_accepted) for number in range(len(changed))]
 
 
 def _excused(run: _Rerun, slot: Slot, number: int, n_accepted: int) -> tuple[Outcome, str]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import BaseTorchFunctionMode
 
-from lens_pipeline.tracer.graph import first_difference
+from lens_pipeline.tracer.fence import eager, generators_kept
+from lens_pipeline.tracer.graph import depends_on_input, first_difference
 from lens_pipeline.tracer.perturbation import perturbed
 from lens_pipeline.tracer.replay import Copies, copy, replay
-from lens_pipeline.tracer.run import arguments, eager, generators_kept, trace
+from lens_pipeline.tracer.run import arguments, trace
 from lens_pipeline.tracer.sameness import difference, nearly_same, same
 from lens_pipeline.tracer.tensors import leaves, replace_tensors
 from lens_pipeline.tracer.validation_ops import RANDOM
@@ -102,15 +103,30 @@ def _replay_and_compare(
 
 def _explained(context: Context, other: Any, reason: str) -> tuple[Outcome, str]:
     """Say whether other inputs may rightly give another output than the replay."""
-    if _given(context):
-        return "exempt", "values drawn or left unwritten inside do not repeat on other inputs"
     changed = first_difference(context.trace, _traced_again(context, context.inputs))
     if changed is not None:
         return "failed", f"traced again on the same inputs the graph is another: {changed}"
     changed = first_difference(context.trace, _traced_again(context, other))
     if changed is not None:
         return "exempt", f"the graph changes with the input: {changed}"
+    back = _came_back(context.trace)
+    if back is not None:
+        return "exempt", f"contents that Python read are used as they were: {back}"
+    if _given(context):
+        return "exempt", "values drawn or left unwritten inside do not repeat on other inputs"
     return "failed", f"something depends on the input outside the graph: {reason}"
+
+
+def _came_back(trace: Trace) -> str | None:
+    """Name a host read that depends on the input, and the Op that used it where one is known."""
+    depends = depends_on_input(trace)
+    reads = [read for read in trace.host_reads if any(depends[op] for op in read.ops)]
+    names = {read.index: f"{read.name} of {trace.ops[read.ops[0]].label}" for read in reads}
+    for op in trace.ops:
+        for read in op.host_reads:
+            if read in names:
+                return f"{names[read]} came back in {op.label}"
+    return next((f"{name} may have come back" for name in names.values()), None)
 
 
 def _traced_again(context: Context, inputs: Any) -> Trace:

@@ -48,7 +48,24 @@ def empty(x):
     return torch.cat([x, x[:0]])
 
 
+def one_key(x):
+    query, key = x[None, None], x.sin()[None, None, :1]
+    return nn.functional.scaled_dot_product_attention(query, key, x.cos()[None, None, :1])
+
+
+def one_of_several_outputs(x):
+    rows, columns = torch.meshgrid(x[0], x[1], indexing="ij")
+    return rows + columns
+
+
+def filled_by_keyword(x):
+    return x + nn.init.constant_(tensor=x * 2, val=1.0)
+
+
 REASONS = {
+    one_key: "attention over one key, or over equal values, weighs them all alike",
+    one_of_several_outputs: "another output of this call depends on it",
+    filled_by_keyword: "a destination that is overwritten in full",
     shape_only: "read for its shape and type alone",
     overwritten: "a destination that is overwritten in full",
     discrete: "the result is discrete and stayed the same",

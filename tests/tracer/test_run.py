@@ -320,3 +320,21 @@ def test_transforms_are_reported_as_gaps() -> None:
     traced = trace(Maps(), torch.ones(2, 3))
     assert not traced.complete
     assert "sin inside a torch.func transform is not written down" in " ".join(traced.gaps)
+
+
+def test_deep_graph_with_gradients_is_freed_safely() -> None:
+    """Looking at autograd nodes must not make torch free 60,000 of them by recursion."""
+
+    class Deep(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(2, 2)
+
+        def forward(self, x):
+            for _ in range(30_000):
+                x = torch.relu(self.fc(x))
+            return x
+
+    traced = trace(Deep(), torch.ones(1, 2), keep=None)
+    assert len(traced.ops) == 60_002
+    assert traced["linear_1:1"].grad_fn == "AddmmBackward0"

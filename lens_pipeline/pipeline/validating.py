@@ -1,0 +1,104 @@
+"""Validation from the command line: is every operation of this model's trace right.
+
+The model is the one that a run would use, with its weights and its preprocessing, on the first
+stimuli of the config. Nothing is written unless the config names a run folder; then the verdict on
+every operation and every parent stands there as a table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import TraceError
+from lens_pipeline.pipeline.config import read_config
+from lens_pipeline.pipeline.console import announce, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lens_pipeline.models.loading import LoadedModel
+    from lens_pipeline.tracer.validation_report import Report
+
+VERDICTS = "validation.csv"
+COLUMNS = ("what", "name", "parent", "verdict", "reason")
+
+# Stimuli in the one batch that is traced; more than one, so that a model which mixes them shows.
+_EXAMPLES = 2
+
+
+def validate_model(plain: Mapping[str, Any], *, sweep: bool = False) -> bool:
+    """Validate the config's model on a few of its stimuli, print the report, return whether ok.
+
+    Raises LensError if the model cannot be loaded, or cannot be traced on the stimuli.
+    """
+    from lens_pipeline.models.loading import load_model
+    from lens_pipeline.models.resolve import resolve
+    from lens_pipeline.pipeline.config import model_spec
+    from lens_pipeline.pipeline.inputs import find_stimuli, stimulus_paths
+    from lens_pipeline.pipeline.job import run_folder
+    from lens_pipeline.pipeline.run import torch_threads
+
+    config = read_config(plain)
+    found = find_stimuli(config)
+    resolved = resolve(model_spec(config), assets=config.assets)
+    stand_ins = tuple(text for text in (resolved.stand_in, found.stand_in) if text)
+    announce(stand_ins)
+    paths = stimulus_paths(found.stimuli)[:_EXAMPLES]
+    with torch_threads(config.runtime.threads):
+        loaded = load_model(resolved.spec)
+        report = _validated(loaded, paths, device=config.runtime.device)
+    say(f"{_model(loaded)}, on {len(paths)} stimuli of {found.stimuli.name}")
+    say(str(report))
+    if config.run.folder is not None:
+        folder = run_folder(config, stand_in=bool(stand_ins), sweep=sweep)
+        write_verdicts(folder / VERDICTS, report)
+        say(f"every verdict: {folder / VERDICTS}")
+    return report.ok
+
+
+def write_verdicts(path: Path, report: Report) -> None:
+    """Write the verdict on the trace as a whole, on every operation and on every parent, as csv."""
+    from lens_pipeline.store.atomic import write_text
+
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(_rows(report))
+    write_text(path, text.getvalue())
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str, str, str, str]]:
+    for check in report.checks:
+        yield "trace", check.name, "", check.outcome, check.reason
+    for verdict in report.ops:
+        yield "operation", verdict.label, "", verdict.outcome, verdict.reason
+        for edge in verdict.edges:
+            parent = report.ops[edge.parent].label
+            yield "parent", verdict.label, parent, edge.outcome, edge.reason
+
+
+def _validated(loaded: LoadedModel, paths: Sequence[Path], *, device: str) -> Report:
+    from lens_pipeline.extraction import batches
+    from lens_pipeline.pipeline.inputs import find_device
+    from lens_pipeline.tracer.run import ForwardError
+    from lens_pipeline.tracer.validation import validate
+
+    where = find_device(device)
+    loaded.module.to(where)
+    _, batch = next(batches(paths, loaded.transform, batch_size=len(paths)))
+    try:
+        return validate(loaded.module, batch.to(where))
+    except ForwardError as error:
+        raise TraceError(
+            f"{loaded.spec.name} cannot take an input of shape {tuple(batch.shape)}: {error} "
+            "Check the preprocessing (resize, crop) and the model's arguments."
+        ) from error
+
+
+def _model(loaded: LoadedModel) -> str:
+    spec = loaded.spec
+    seed = f" (seed {spec.seed})" if spec.weights == "random" else ""
+    return f"{spec.name} with {spec.weights} weights{seed}"

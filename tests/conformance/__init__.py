@@ -1,0 +1,1 @@
+"""Conformance run: a catalogue of published architectures, each traced and validated."""
