@@ -2,7 +2,7 @@
 
 The three are timed in turn, and the ratios are medians over rounds, so that a machine that is slow
 for a while is slow for all. Run by hand:
-`pytest tests/benchmarks/test_rdm_speed.py -m benchmark -o log_cli=true`.
+`OMP_NUM_THREADS=2 pytest tests/benchmarks/test_rdm_speed.py -m benchmark -o log_cli=true`.
 """
 
 from __future__ import annotations
