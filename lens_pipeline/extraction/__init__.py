@@ -6,7 +6,7 @@ shard, refusing a batch that computed something else than the probe did.
 """
 
 from lens_pipeline.extraction.batches import batches, load_example
-from lens_pipeline.extraction.extract import extract, prepare_torch
+from lens_pipeline.extraction.extract import extract
 from lens_pipeline.extraction.probe import Pick, Structure, choose_selectors, probe
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "choose_selectors",
     "extract",
     "load_example",
-    "prepare_torch",
     "probe",
 ]

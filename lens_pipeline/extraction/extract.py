@@ -32,16 +32,11 @@ if TYPE_CHECKING:
     from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.postfunctions import Application, Chain
     from lens_pipeline.store.shards import ShardRecord
-    from lens_pipeline.task import Runtime, Task
+    from lens_pipeline.task import Task
 
 # Called after each batch with the number of its stimuli and of the bytes they took.
 Progress = Callable[[int, int], None]
 Rows = dict[tuple[str, int | None], np.ndarray]
-
-
-def prepare_torch(runtime: Runtime) -> None:
-    """Set the number of torch threads of this process, which decides the last bits of sums."""
-    torch.set_num_threads(runtime.threads)
 
 
 def extract(

@@ -81,3 +81,20 @@ def modes() -> dict[str, object]:
         "gradients": torch.is_grad_enabled(),
         "generator": torch.get_rng_state().tolist(),
     }
+
+
+def hook_values(model: torch.nn.Module, x: torch.Tensor) -> dict[str, list[torch.Tensor]]:
+    """What plain forward hooks see of every module call that returns one tensor, by address."""
+    seen: dict[str, list[torch.Tensor]] = {}
+    handles = []
+    for address, module in model.named_modules():
+
+        def hook(_m, _args, output, address=address):
+            if isinstance(output, torch.Tensor):
+                seen.setdefault(address, []).append(output.clone())
+
+        handles.append(module.register_forward_hook(hook))
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return seen

@@ -16,25 +16,7 @@ from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.run import ForwardError
 from lens_pipeline.tracer.run import trace as trace_alone
 from tests import zoo
-
-
-def hook_values(model: torch.nn.Module, x: torch.Tensor) -> dict[str, list[torch.Tensor]]:
-    """What plain forward hooks see of every module call that returns one tensor."""
-    seen: dict[str, list[torch.Tensor]] = {}
-    handles = []
-    for address, module in model.named_modules():
-
-        def hook(_m, _args, output, address=address):
-            if isinstance(output, torch.Tensor):
-                seen.setdefault(address, []).append(output.clone())
-
-        handles.append(module.register_forward_hook(hook))
-    with torch.no_grad():
-        model(x)
-    for handle in handles:
-        handle.remove()
-    return seen
-
+from tests.tracer.plain import hook_values
 
 NETS = ["alexnet", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "densenet121"]
 
@@ -45,8 +27,8 @@ def test_every_module_output_equals_its_hook(name: str) -> None:
     torch.manual_seed(0)
     model = torchvision.models.get_model(name, weights=None).eval()
     x = torch.rand(2, 3, 64, 64)
-    seen = hook_values(model, x)
     with torch.no_grad():
+        seen = hook_values(model, x)
         traced = trace(model, x)
     assert traced.complete, traced.gaps
     assert len(traced.module_calls) == sum(map(len, seen.values()))

@@ -10,6 +10,7 @@ import torchvision
 from torch.overrides import TorchFunctionMode
 
 from lens_pipeline import trace
+from tests.tracer.plain import hook_values
 
 # Inputs as small as the architecture allows; 64 x 64 where it is not said.
 SIZES = {"inception_v3": 75, "swin": 64, "vit": 224, "maxvit_t": 224, "alexnet": 64}
@@ -42,23 +43,6 @@ def _build(name: str) -> torch.nn.Module:
         return torchvision.models.get_model(name, weights=None).eval()
 
 
-def _hooked(model: torch.nn.Module, x: torch.Tensor) -> dict[str, list[torch.Tensor]]:
-    seen: dict[str, list[torch.Tensor]] = {}
-    handles = []
-    for address, module in model.named_modules():
-
-        def hook(_m, _args, output, address=address):
-            if isinstance(output, torch.Tensor):
-                seen.setdefault(address, []).append(output.clone())
-
-        handles.append(module.register_forward_hook(hook))
-    with _Inert():
-        model(x)
-    for handle in handles:
-        handle.remove()
-    return seen
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.huge] if n in LARGE else []) for n in NAMES]
@@ -68,7 +52,8 @@ def test_every_module_output_equals_its_hook(name: str) -> None:
     model = _build(name)
     x = torch.rand(1, 3, _size(name), _size(name))
     with torch.no_grad():
-        seen = _hooked(model, x)
+        with _Inert():
+            seen = hook_values(model, x)
         traced = trace(model, x)
     assert traced.complete, traced.gaps
     calls = [call for call in traced.module_calls if call.address in seen]
