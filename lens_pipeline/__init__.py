@@ -10,11 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lens_pipeline.drawing.static import draw
     from lens_pipeline.pipeline.open_run import open_run
     from lens_pipeline.tables import to_pandas, write_table
-    from lens_pipeline.tracer.drawing import draw
-    from lens_pipeline.tracer.validation import validate
     from lens_pipeline.tracing import keep_selected, trace
+    from lens_pipeline.validation.checking import validate
 
 __all__ = [
     "__version__",
@@ -32,9 +32,9 @@ _HOMES = {
     "to_pandas": "lens_pipeline.tables",
     "trace": "lens_pipeline.tracing",
     "keep_selected": "lens_pipeline.tracing",
-    "validate": "lens_pipeline.tracer.validation",
+    "validate": "lens_pipeline.validation.checking",
     "write_table": "lens_pipeline.tables",
-    "draw": "lens_pipeline.tracer.drawing",
+    "draw": "lens_pipeline.drawing.static",
     "open_run": "lens_pipeline.pipeline.open_run",
 }
 

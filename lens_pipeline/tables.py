@@ -1,6 +1,6 @@
 """Tables of a Trace as pandas data frames and as csv, parquet and json files.
 
-The columns, with their units, are those of `lens_pipeline.tracer.columns`, described in its
+The columns, with their units, are those of `lens_pipeline.columns`, described in its
 COLUMNS.md. A file is whole or it is not there. Cells that hold lists are lists in a data frame, in
 parquet and in json, and json text in csv.
 """
@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.columns import choose, table
 from lens_pipeline.errors import StoreError, nearest
 from lens_pipeline.store.atomic import replacing
-from lens_pipeline.tracer.columns import choose, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lens_pipeline.tracer.columns import Column
+    from lens_pipeline.columns import Column
     from lens_pipeline.tracer.trace import Trace
 
     Table = dict[str, list[Any]]

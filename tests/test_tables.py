@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from lens_pipeline import trace
+from lens_pipeline.columns import TABLES, table
 from lens_pipeline.errors import SelectorError, StoreError
 from lens_pipeline.tables import WRITERS, to_pandas, write_table
-from lens_pipeline.tracer.columns import TABLES, table
 from tests import zoo
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from lens_pipeline.tracer.columns.source import Place
+    from lens_pipeline.columns.source import Place
 
 # lines of source shown before and after the line of the call
 CONTEXT_LINES = 3

@@ -22,7 +22,7 @@ from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.fence import generators_kept
 from lens_pipeline.tracer.graph import first_difference
 from lens_pipeline.tracer.run import trace
-from lens_pipeline.tracer.validation_whole import copied, state_kept
+from lens_pipeline.validation.whole import copied, state_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,12 +11,12 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.columns import MODEL_COLUMNS, OP_COLUMNS, Overview
 from lens_pipeline.compat.layer_fields import LAYER_ALIASES, LAYER_FIELDS
 from lens_pipeline.compat.left_out import LEFT_OUT_ATTRIBUTES, no_such_name
 from lens_pipeline.compat.model_fields import MODEL_ALIASES, MODEL_FIELDS
 from lens_pipeline.compat.names import Names, all_names, find
 from lens_pipeline.compat.reports import entry_report, history_report
-from lens_pipeline.tracer.columns import MODEL_COLUMNS, OP_COLUMNS, Overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

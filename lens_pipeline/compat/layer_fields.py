@@ -1,7 +1,7 @@
 """Everything that an entry of a history tells: the words are TorchLens's, the facts a Trace's.
 
 `LAYER_FIELDS` goes from TorchLens's name to the column of the table of Ops that says it
-(`lens_pipeline.tracer.columns.OP_COLUMNS`, where it is described), or to a Field where there is no
+(`lens_pipeline.columns.OP_COLUMNS`, where it is described), or to a Field where there is no
 such column. An entry has each as an attribute. `LAYER_ALIASES` holds the names of TorchLens's
 earlier versions and of its paper.
 """

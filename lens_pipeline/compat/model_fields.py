@@ -1,7 +1,7 @@
 """Everything that a history tells about the model and its forward pass, name by name.
 
 `MODEL_FIELDS` goes from TorchLens's name to the column of the table of the model that says it
-(`lens_pipeline.tracer.columns.MODEL_COLUMNS`), or to a Field where there is no such column.
+(`lens_pipeline.columns.MODEL_COLUMNS`), or to a Field where there is no such column.
 `MODEL_ALIASES` holds the names of TorchLens's earlier versions. What is counted over the forward
 pass counts every operation, listed or not; lists of labels hold what is listed.
 """

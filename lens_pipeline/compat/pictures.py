@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.drawing.static import draw
 from lens_pipeline.errors import TraceError, nearest
-from lens_pipeline.tracer.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

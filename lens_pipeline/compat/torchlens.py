@@ -27,7 +27,7 @@ from lens_pipeline.compat.pictures import draw_picture, picture_of
 from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.keeping import Keep
 from lens_pipeline.tracer.run import trace
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lens_pipeline.models.loading import LoadedModel
-    from lens_pipeline.tracer.validation_report import Report
+    from lens_pipeline.validation.report import Report
 
 VERDICTS = "validation.csv"
 COLUMNS = ("what", "name", "parent", "verdict", "reason")
@@ -84,7 +84,7 @@ def _validated(loaded: LoadedModel, paths: Sequence[Path], *, device: str) -> Re
     from lens_pipeline.extraction import batches
     from lens_pipeline.pipeline.inputs import find_device
     from lens_pipeline.tracer.run import ForwardError
-    from lens_pipeline.tracer.validation import validate
+    from lens_pipeline.validation.checking import validate
 
     where = find_device(device)
     loaded.module.to(where)

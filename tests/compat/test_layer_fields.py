@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from lens_pipeline.columns import MODEL_COLUMNS, OP_COLUMNS
 from lens_pipeline.compat import torchlens as tl
 from lens_pipeline.compat.field import Field
-from lens_pipeline.tracer.columns import MODEL_COLUMNS, OP_COLUMNS
 from tests import zoo
 
 if TYPE_CHECKING:

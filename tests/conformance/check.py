@@ -15,7 +15,7 @@ import torch
 
 from lens_pipeline import trace
 from lens_pipeline.tracer.graph import first_difference
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests.conformance.entries import version
 from tests.conformance.hooks import differences, hooked, run, set_generators
 from tests.conformance.marks import changes, marks

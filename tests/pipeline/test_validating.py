@@ -8,7 +8,7 @@ import torch
 
 from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.validating import COLUMNS, write_verdicts
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests import zoo
 from tests.pipeline.test_cli import TINY
 

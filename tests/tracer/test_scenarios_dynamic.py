@@ -10,7 +10,7 @@ import torch
 from lens_pipeline import trace
 from lens_pipeline.tracer.graph import containing_calls
 from lens_pipeline.tracer.run import ForwardError
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests import zoo, zoo_dynamic
 from tests.tracer.plain import GRID, modes, parents, seed, traced_like_plain, types
 from tests.tracer.test_run import _hook_counts

@@ -12,7 +12,7 @@ from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.tracer.graph import containing_calls
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests import zoo, zoo_modules
 from tests.tracer.plain import GRID, parents, seed, traced_like_plain, types, where
 from tests.zoo_values import Runs

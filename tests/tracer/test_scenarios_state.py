@@ -11,7 +11,7 @@ import torch
 
 from lens_pipeline import trace
 from lens_pipeline.errors import TraceError
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests import zoo, zoo_kinds, zoo_values
 from tests.tracer.plain import GRID, parents, seed, traced_like_plain
 from tests.zoo_values import Runs

@@ -7,7 +7,7 @@ import torch
 
 from lens_pipeline import trace
 from lens_pipeline.tracer.graph import children, depends_on_input
-from lens_pipeline.tracer.validation import validate
+from lens_pipeline.validation.checking import validate
 from tests import zoo_kinds, zoo_values, zoo_writes
 from tests.tracer.plain import GRID, parents, seed, traced_like_plain, types, where
 from tests.zoo_values import Runs

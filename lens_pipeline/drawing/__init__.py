@@ -1,0 +1,1 @@
+"""A Trace as a picture: `static` makes the text that Graphviz lays out, `pictures` the files."""
