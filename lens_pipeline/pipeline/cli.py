@@ -12,23 +12,21 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import ConfigError, LensError, nearest
+from lens_pipeline.pipeline.commands import COMMANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from omegaconf import DictConfig
 
-# takes the composed config, returns an exit code
-Command = Callable[[dict[str, Any]], int]
+    from lens_pipeline.pipeline.commands import Composed
 
-COMMANDS = ("run", "plan", "validate", "list", "status")
-LISTS = ("models", "stimuli", "layers")
-
-_OK, _INVALID, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
+_OK, _REFUSED, _INTERRUPTED = 0, 2, 130
 
 # Hydra's own flags, so that a mistyped one gets a sentence instead of a page of usage.
 _HYDRA_FLAGS = (
@@ -73,12 +71,12 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
         return _OK
     _check_flags(words)
     command, rest = _split_command(words)
+    word = COMMANDS[command]
     with _messages():
-        if command == "status":
-            return _status(rest)
-        if command == "list":
-            return _list(rest, debug=debug)
-        return _with_hydra(_COMPOSED[command], rest, debug=debug)
+        if word.composed:
+            return _with_hydra(word.composed, rest, debug=debug)
+        assert word.bare
+        return word.bare(rest)
 
 
 def _check_flags(words: Sequence[str]) -> None:
@@ -90,66 +88,21 @@ def _check_flags(words: Sequence[str]) -> None:
 
 
 def _split_command(words: list[str]) -> tuple[str, list[str]]:
-    """Take the first word for a command if it can be no override and no flag."""
+    """Take the first word or two for a command if it can be no override and no flag."""
     if not words or words[0].startswith(("-", "~", "+")) or "=" in words[0]:
         return "run", words
-    if words[0] not in COMMANDS:
-        raise ConfigError(f"There is no command {words[0]!r}; {nearest(words[0], COMMANDS)}.")
-    return words[0], words[1:]
+    for n_words in (2, 1):
+        command = " ".join(words[:n_words])
+        if command in COMMANDS:
+            return command, words[n_words:]
+    group = [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{words[0]} ")]
+    if group:
+        given = words[1] if len(words) > 1 else ""
+        raise ConfigError(f"{words[0]} takes one of {', '.join(group)}, not {given!r}.")
+    raise ConfigError(f"There is no command {words[0]!r}; {nearest(words[0], COMMANDS)}.")
 
 
-def _status(rest: list[str]) -> int:
-    from lens_pipeline.pipeline.status import describe_status
-
-    if len(rest) > 1:
-        raise ConfigError("status takes one folder at most: status runs/NAME, or status alone.")
-    print(describe_status(Path(rest[0]) if rest else None))
-    return _OK
-
-
-def _list(rest: list[str], *, debug: bool) -> int:
-    from lens_pipeline.pipeline import listing
-
-    what = rest[0] if rest else ""
-    if what not in LISTS:
-        raise ConfigError(f"list takes one of {', '.join(LISTS)}, not {what!r}.")
-    if what == "layers":
-        return _with_hydra(_list_layers, rest[1:], debug=debug)
-    print(listing.models() if what == "models" else listing.stimuli())
-    return _OK
-
-
-def _run(plain: dict[str, Any]) -> int:
-    from lens_pipeline.pipeline.job import run_job
-
-    run_job(plain, sweep=_in_sweep())
-    return _OK
-
-
-def _plan(plain: dict[str, Any]) -> int:
-    from lens_pipeline.pipeline.job import describe_plan
-
-    print(describe_plan(plain))
-    return _OK
-
-
-def _validate(plain: dict[str, Any]) -> int:
-    from lens_pipeline.pipeline.validating import validate_model
-
-    return _OK if validate_model(plain, sweep=_in_sweep()) else _INVALID
-
-
-def _list_layers(plain: dict[str, Any]) -> int:
-    from lens_pipeline.pipeline import listing
-
-    print(listing.layers(plain))
-    return _OK
-
-
-_COMPOSED: dict[str, Command] = {"run": _run, "plan": _plan, "validate": _validate}
-
-
-def _with_hydra(command: Command, words: list[str], *, debug: bool) -> int:
+def _with_hydra(command: Composed, words: list[str], *, debug: bool) -> int:
     """Compose the config from `words` and give it to `command`, once or once per job of a sweep."""
     import hydra
     from hydra.errors import HydraException
@@ -188,7 +141,7 @@ def _in_sweep() -> bool:
     return mode is not None and mode.name == "MULTIRUN"
 
 
-def _one_job(command: Command, config: DictConfig) -> int:
+def _one_job(command: Composed, config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -201,7 +154,7 @@ def _one_job(command: Command, config: DictConfig) -> int:
     except OmegaConfBaseException as error:
         raise ConfigError(_sentence(error)) from error
     assert isinstance(plain, dict)
-    return command({str(key): value for key, value in plain.items()})
+    return command({str(key): value for key, value in plain.items()}, _in_sweep())
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lens_pipeline import __version__
-from lens_pipeline.pipeline.cli import COMMANDS, main
+from lens_pipeline.pipeline.cli import main
+from lens_pipeline.pipeline.commands import COMMANDS
 from lens_pipeline.pipeline.config import setting_names
 
 TINY = (
