@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import traceback
-
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
