@@ -24,18 +24,22 @@ if TYPE_CHECKING:
 class Lineage:
     """Answers, for any tensor in this forward pass, where its contents came from."""
 
-    def __init__(self, states: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, torch.Tensor], buffers: Mapping[str, torch.Tensor]
+    ) -> None:
         # keeps the ids of parameters and buffers their own, also when forward replaces one
-        self._alive = tuple(states.values())
+        self._alive = (*parameters.values(), *buffers.values())
         # reference to each parameter and buffer by the id of its tensor
         self._states: dict[int, StateRef] = {}
-        for address, tensor in states.items():
-            self._states.setdefault(id(tensor), StateRef(address))
+        for states, are_buffers in ((parameters, False), (buffers, True)):
+            for address, tensor in states.items():
+                self._states.setdefault(id(tensor), StateRef(address, buffer=are_buffers))
+        # ids of those that an Op returned, and of those whose last Op wrote to them
+        self._returned: set[int] = set()
+        self._written: set[int] = set()
         # what tensors are that no Op returned, by id; they are held, so that the id stays theirs
         self._constants: dict[int, TensorRef] = {}
         self._strangers: list[torch.Tensor] = []
-        # ids of parameters and buffers whose last Op wrote to them
-        self._written: set[int] = set()
         # by id: the tensor, the Op it came from, how many writes to its storage it contains
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], OpRef, int]] = {}
         # by storage: the Ops that wrote in place, and where
@@ -43,29 +47,28 @@ class Lineage:
 
     def refer(self, tensor: torch.Tensor) -> TensorRef:
         """Return what `tensor` is in terms of Ops, the model's state, or neither."""
-        known = self._known.get(id(tensor))
-        if known is not None and known[0]() is tensor:
-            if not self._writes:
-                return known[1]
-            writers = self._writers(tensor, known[2])
-            return OpRef(known[1].op, writers) if writers else known[1]
-        state = self._states.get(id(tensor)) or self._constants.get(id(tensor))
-        if state is None:
-            state = self._constants[id(tensor)] = self._alias(tensor) or ConstantRef(tensor)
-            self._strangers.append(tensor)
+        key = id(tensor)
+        state: TensorRef | None = self._states.get(key)
+        if state is None or key in self._returned:
+            known = self._known.get(key)
+            if known is not None and known[0]() is tensor:
+                if not self._writes:
+                    return known[1]
+                writers = self._writers(tensor, known[2])
+                return OpRef(known[1].op, writers) if writers else known[1]
+            state = state or self._constants.get(key) or self._stranger(tensor)
         writers = self._writers(tensor, 0) if self._writes else ()
         return dataclasses.replace(state, writers=writers) if writers else state
 
-    def address(self, tensor: torch.Tensor) -> str | None:
-        """Return the address of a parameter or buffer.
+    def state(self, tensor: torch.Tensor, ref: TensorRef) -> StateRef | None:
+        """Return the parameter or buffer whose contents are read where `refer` gave `ref`.
 
         Also after it was written to; not after a call has returned it as it was, since what is
         read then is the output of that call.
         """
-        state = self._states.get(id(tensor))
-        if state is None or (self.maker(tensor) is not None and id(tensor) not in self._written):
-            return None
-        return state.address
+        if isinstance(ref, StateRef):
+            return ref
+        return self._states[id(tensor)] if id(tensor) in self._written else None
 
     def maker(self, tensor: torch.Tensor) -> int | None:
         """Return the Op that `tensor` is the output of; None for one that no Op made."""
@@ -75,7 +78,9 @@ class Lineage:
     def made(self, tensor: torch.Tensor, op: int) -> None:
         """Take note that `tensor` is now the output of `op`."""
         n_writes = 0
-        self._written.discard(id(tensor))
+        if id(tensor) in self._states:
+            self._returned.add(id(tensor))
+            self._written.discard(id(tensor))
         if self._writes:
             key = storage_key(tensor)
             n_writes = 0 if key is None else len(self._writes.get(key, ()))
@@ -89,6 +94,12 @@ class Lineage:
         self.made(tensor, op)
         if id(tensor) in self._states:
             self._written.add(id(tensor))
+
+    def _stranger(self, tensor: torch.Tensor) -> TensorRef:
+        """Return what a tensor is that no Op returned, and hold it."""
+        found = self._constants[id(tensor)] = self._alias(tensor) or ConstantRef(tensor)
+        self._strangers.append(tensor)
+        return found
 
     def _alias(self, tensor: torch.Tensor) -> OpRef | None:
         """Return the last Op whose live output shares memory with a tensor that no Op returned.

@@ -1,8 +1,9 @@
 """Knows when each nn.Module is entered and left, through hooks that are removed on exit.
 
-Every module of the model gets a pre-hook that runs first and a hook that runs last, so that what
-other hooks replace is inside the call. Modules that are not registered in the model (made inside
-forward, or kept in a plain list) are seen by a global hook, which leaves the others alone.
+Two hooks of the process see every module, also one that is not registered in the model (made inside
+forward, or kept in a plain list), and cost nothing to set up. They run before a module's own hooks;
+a module that has some is given one more, which runs last, so that what hooks replace is inside the
+call.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch.nn.modules import module as nn_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     import torch
+    from torch.utils.hooks import RemovableHandle
 
 
 class ModuleListener(Protocol):
@@ -67,35 +69,47 @@ def watch_modules(model: Contents, listener: ModuleListener) -> Iterator[None]:
     """Report entry and exit of every module called in this thread while the context is open."""
     thread = threading.get_ident()
     known = model.addresses
-    own = {id(module): module for module in model.modules.values()}
+    # by id: modules with hooks of their own, held so that the id stays theirs, and our last hook
+    hooked: dict[int, tuple[torch.nn.Module, RemovableHandle]] = {}
 
-    def before(module: torch.nn.Module, *_: Any) -> None:
+    def before(module: torch.nn.Module, _: Any) -> None:
         if threading.get_ident() == thread:
+            if module._forward_hooks:
+                _end_last(module, hooked, after_own_hooks)
             listener.enter(module, sys._getframe(1))
-        else:
+        elif id(module) in known:
             listener.foreign_thread()
 
+    # Where forward raised, torch calls a hook that it always calls without the keyword arguments.
     def after(module: torch.nn.Module, *call: Any) -> None:
-        if threading.get_ident() == thread:
+        if id(module) not in hooked and threading.get_ident() == thread:
             listener.leave(module, call[:-1], call[-1])
 
-    def before_stranger(module: torch.nn.Module, *_: Any) -> None:
-        if id(module) not in known and threading.get_ident() == thread:
-            listener.enter(module, sys._getframe(1))
-
-    def after_stranger(module: torch.nn.Module, *call: Any) -> None:
-        if id(module) not in known and threading.get_ident() == thread:
+    def after_own_hooks(module: torch.nn.Module, *call: Any) -> None:
+        if threading.get_ident() == thread:
             listener.leave(module, call[:-1], call[-1])
 
     with contextlib.ExitStack() as undo:
-        for module in own.values():
-            handle = module.register_forward_pre_hook(before, prepend=True, with_kwargs=True)
-            undo.callback(handle.remove)
-            handle = module.register_forward_hook(after, with_kwargs=True, always_call=True)
-            undo.callback(handle.remove)
-        undo.callback(nn_module.register_module_forward_pre_hook(before_stranger).remove)
-        handle = nn_module.register_module_forward_hook(
-            after_stranger, with_kwargs=True, always_call=True
-        )
+        undo.callback(nn_module.register_module_forward_pre_hook(before).remove)
+        handle = nn_module.register_module_forward_hook(after, with_kwargs=True, always_call=True)
         undo.callback(handle.remove)
-        yield
+        try:
+            yield
+        finally:
+            for _, own in hooked.values():
+                own.remove()
+
+
+def _end_last(
+    module: torch.nn.Module,
+    hooked: dict[int, tuple[torch.nn.Module, RemovableHandle]],
+    hook: Callable[..., None],
+) -> None:
+    """Make `hook` the last of the module's hooks, if it is not yet."""
+    _, ours = hooked.get(id(module), (module, None))
+    if ours is not None:
+        if next(reversed(module._forward_hooks)) == ours.id:
+            return
+        ours.remove()
+    handle = module.register_forward_hook(hook, with_kwargs=True, always_call=True)
+    hooked[id(module)] = module, handle

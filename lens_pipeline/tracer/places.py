@@ -25,61 +25,68 @@ class Places:
 
     def __init__(self, model: Contents) -> None:
         self.calls: list[RawModuleCall] = []
+        # the innermost open call; None outside the model
+        self.innermost: RawModuleCall | None = None
         self.sites = Sites()
         self._model = model
         self._n_calls: dict[str, int] = {}
-        self._open: list[int] = []
-
-    @property
-    def innermost(self) -> RawModuleCall | None:
-        """The innermost open call; None outside the model."""
-        return self.calls[self._open[-1]] if self._open else None
+        self._open: list[RawModuleCall] = []
+        # how many of the open calls are of an autograd.Function
+        self._n_functions = 0
 
     def place(self, frame: FrameType | None, *, n_ops: int) -> tuple[int | None, int]:
         """Return the number of the innermost call and of the site where `frame` stands."""
-        self._leave_functions(frame, n_ops=n_ops)
+        if self._n_functions:
+            self._leave_functions(frame, n_ops=n_ops)
         site = self._site(frame)
         while self.sites.function_frame is not None:
             self._enter_function(self.sites.function_frame, n_ops=n_ops)
             site = self._site(frame)
-        return (self._open[-1] if self._open else None), site
+        inside = self.innermost
+        return (None if inside is None else inside.index), site
 
     def enter(self, module: torch.nn.Module, caller: FrameType, *, n_ops: int) -> None:
         """Open a call of `module`, whose forward `caller` will run."""
-        self._leave_functions(caller.f_back, n_ops=n_ops)
+        if self._n_functions:
+            self._leave_functions(caller.f_back, n_ops=n_ops)
         known = self._model.addresses.get(id(module))
         address = known[0] if known else self._made_inside(type(module).__name__)
         self._open_call(module, address, caller, site=self._site(caller.f_back, address), n=n_ops)
 
-    def is_open(self, module: torch.nn.Module) -> bool:
-        """Say whether a call of `module` is open."""
-        return any(self.calls[index].module is module for index in reversed(self._open))
-
-    def close_inside(self, module: torch.nn.Module, *, n_ops: int) -> RawModuleCall:
-        """Close whatever was left open inside the innermost call of `module` and return that."""
-        while self.calls[self._open[-1]].module is not module:
-            self.close(n_ops=n_ops)
-        return self.calls[self._open[-1]]
+    def leaving(self, module: torch.nn.Module, *, n_ops: int) -> RawModuleCall | None:
+        """Return the innermost open call of `module`, if any; what is open inside is closed."""
+        calls = self._open
+        if not calls or calls[-1].module is not module:
+            if not any(call.module is module for call in calls):
+                return None
+            while calls[-1].module is not module:
+                self.close(n_ops=n_ops)
+        return calls[-1]
 
     def close(self, *, n_ops: int) -> None:
         """Close the innermost call."""
-        closing = self.calls[self._open.pop()]
+        closing = self._open.pop()
         closing.last, closing.frame = n_ops, None
+        self.innermost = self._open[-1] if self._open else None
+        self._n_functions -= isinstance(closing.module, type)
 
     def _site(self, frame: FrameType | None, module: str | None = None) -> int:
         inside = self.innermost
         if inside is None:
-            return self.sites.number(frame, until=None, parent=None, module=module or "")
+            return self.sites.number(frame, None, parent=None, module=module or "")
         address = inside.address if module is None else module
-        return self.sites.number(frame, until=inside.frame, parent=inside.site, module=address)
+        return self.sites.number(frame, inside.frame, parent=inside.site, module=address)
 
     def _open_call(
         self, module: torch.nn.Module | type, address: str, frame: FrameType, *, site: int, n: int
     ) -> None:
         number = self._n_calls[address] = self._n_calls.get(address, 0) + 1
-        parent = self._open[-1] if self._open else None
-        self._open.append(len(self.calls))
-        self.calls.append(RawModuleCall(module, address, number, parent, site, n, frame))
+        parent = None if self.innermost is None else self.innermost.index
+        call = RawModuleCall(module, address, len(self.calls), number, parent, site, n, frame)
+        self.calls.append(call)
+        self._open.append(call)
+        self.innermost = call
+        self._n_functions += isinstance(module, type)
 
     def _made_inside(self, class_name: str) -> str:
         """Return an address for something that is not registered in the model."""

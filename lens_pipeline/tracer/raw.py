@@ -69,6 +69,9 @@ class RawModuleCall:
     # a module, or the class of an autograd.Function
     module: torch.nn.Module | type
     address: str
+    # position among all module calls
+    index: int
+    # which call of the address, from 1
     number: int
     parent: int | None
     site: int

@@ -23,9 +23,9 @@ from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import contents
 from lens_pipeline.tracer.places import Places
 from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
-from lens_pipeline.tracer.records import HostRead, OpRef, TensorRef
+from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.tensors import (
-    is_plain,
+    all_plain,
     leaves,
     replace_tensors,
     tensors_in,
@@ -52,7 +52,7 @@ class Recorder:
         self.failed: RawCall | None = None
         self.model = contents(model)
         self.places = Places(self.model)
-        self.lineage = Lineage({**self.model.parameters, **self.model.buffers})
+        self.lineage = Lineage(self.model.parameters, self.model.buffers)
         self.kept = KeptValues(keep)
         self._n_calls = 0
         # A recorded call is running: what the witness sees belongs to it.
@@ -75,10 +75,10 @@ class Recorder:
             tensors = self._read(call, args, kwargs)
             targets = targets_of(function, args, kwargs)
             self.kept.save_before_write(targets)
-            before = None if targets else version_numbers(tensors)
+            before = version_numbers(tensors) if self.kept.values and not targets else None
             # A higher-order operator, such as cond, runs Python code under dispatch modes.
             plain = self._alone and not isinstance(function.func, HigherOrderOperator)
-            switch_off = plain and all(map(is_plain, tensors))
+            switch_off = plain and all_plain(tensors)
             off = torch._C._DisableTorchDispatch() if switch_off else None
             try:
                 result = self._run(call, run, args, kwargs)
@@ -111,10 +111,10 @@ class Recorder:
 
     def leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         """Close the call of `module`, and whatever was left open inside it."""
-        if not self.places.is_open(module):
+        closing = self.places.leaving(module, n_ops=self.n_ops)
+        if closing is None:
             return
-        closing = self.places.close_inside(module, n_ops=self.n_ops)
-        tensors = tensors_in(output) or [tensor for _, tensor in leaves(output)]
+        tensors = [tensor for _, tensor in leaves(output)]
         made = [self.lineage.maker(tensor) for tensor in tensors]
         if any(op is None or op < closing.first for op in made):
             self._name_passed_through(closing, inputs, tensors)
@@ -154,7 +154,7 @@ class Recorder:
         def refer(tensor: torch.Tensor) -> TensorRef:
             tensors.append(tensor)
             ref = self.lineage.refer(tensor)
-            self._note_read(call, ref, self.lineage.address(tensor))
+            _note_read(call, ref, self.lineage.state(tensor, ref))
             return ref
 
         call.args = replace_tensors(tuple(args), refer)
@@ -163,17 +163,6 @@ class Recorder:
         if self.host_reads.reads:
             call.host_reads = self.host_reads.among((args, kwargs))
         return tensors
-
-    def _note_read(self, call: RawCall, ref: TensorRef, address: str | None) -> None:
-        origin = (ref.op,) if isinstance(ref, OpRef) else ()
-        for parent in (*origin, *ref.writers):
-            if parent not in call.parents:
-                call.parents.append(parent)
-        if address is not None:
-            is_parameter = address in self.model.parameters
-            names = call.parameters if is_parameter else call.buffers
-            if address not in names:
-                names.append(address)
 
     def _run(self, call: RawCall, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         call.autocast = torch._C._is_any_autocast_enabled()
@@ -248,6 +237,18 @@ class Recorder:
         for tensor, old, new in zip(tensors, before, version_numbers(tensors), strict=True):
             if old != new and self.kept.share_memory_with(tensor):
                 self.gaps[f"{function.name} overwrote an argument whose value was kept"] += 1
+
+
+def _note_read(call: RawCall, ref: TensorRef, state: StateRef | None) -> None:
+    if isinstance(ref, OpRef) and ref.op not in call.parents:
+        call.parents.append(ref.op)
+    for writer in ref.writers:
+        if writer not in call.parents:
+            call.parents.append(writer)
+    if state is not None:
+        names = call.buffers if state.buffer else call.parameters
+        if state.address not in names:
+            names.append(state.address)
 
 
 def _no_function(name: str, layer_type: str) -> Function:

@@ -33,6 +33,8 @@ class StateRef:
     # the first of its addresses, such as "layer1.0.conv1.weight"
     address: str
     writers: tuple[int, ...] = ()
+    # it is a buffer, not a parameter
+    buffer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

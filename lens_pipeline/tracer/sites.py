@@ -40,8 +40,8 @@ class Sites:
         self.function_frame: FrameType | None = None
         # ids of code objects that may be the forward of an autograd.Function
         self._forwards: set[int] = set()
+        # by (site of the module call, address, code, offset, code, offset ...), innermost first
         self._numbers: dict[tuple[Any, ...], int] = {}
-        self._sites: list[Site] = []
         # By the id of a code object, which hashes slowly itself: for each instruction the offset
         # of the first one from the same stretch of source; None for the machinery.
         self._places: dict[int, list[int] | None] = {}
@@ -49,30 +49,33 @@ class Sites:
         self._codes: dict[int, CodeType] = {}
 
     def number(
-        self, frame: FrameType | None, *, until: FrameType | None, parent: int | None, module: str
+        self, frame: FrameType | None, until: FrameType | None, *, parent: int | None, module: str
     ) -> int:
         """Return the number of the place where `frame` stands inside a module call.
 
         `until` is the frame that runs the module's forward; `parent` is the site of that module
         call and `module` its address.
         """
-        chain: list[int] = []
+        chain: list[Any] = [parent, module]
         self.function_frame = None
+        known = self._places
         while frame is not None and frame is not until:
             code = id(frame.f_code)
-            places = self._places[code] if code in self._places else self._learn(frame.f_code)
+            places = known[code] if code in known else self._learn(frame.f_code)
             if places:
                 chain += (code, places[frame.f_lasti >> 1])
                 if code in self._forwards and function_of(frame):
                     self.function_frame = frame
             frame = frame.f_back
-        key = (parent, module, *chain)
-        known = self._numbers.get(key)
-        return self._add(key) if known is None else known
+        return self._numbers.setdefault(tuple(chain), len(self._numbers))
 
     def all(self) -> tuple[Site, ...]:
         """Return the sites in the order of their numbers."""
-        return tuple(self._sites)
+        return tuple(self._site(*key) for key in self._numbers)
+
+    def _site(self, parent: int | None, module: str, *chain: int) -> Site:
+        pairs = zip(chain[::2], chain[1::2], strict=True)
+        return Site(parent, module, tuple((self._codes[code], offset) for code, offset in pairs))
 
     def _learn(self, code: CodeType) -> list[int] | None:
         self._codes[id(code)] = code
@@ -81,16 +84,6 @@ class Sites:
             self._forwards.add(id(code))
         places = self._places[id(code)] = None if machinery else _places(code)
         return places
-
-    def _add(self, key: tuple[Any, ...]) -> int:
-        parent, module, *chain = key
-        frames = tuple(
-            (self._codes[code], offset)
-            for code, offset in zip(chain[::2], chain[1::2], strict=True)
-        )
-        self._sites.append(Site(parent, module, frames))
-        self._numbers[key] = len(self._sites) - 1
-        return len(self._sites) - 1
 
 
 def function_of(frame: FrameType) -> type | None:

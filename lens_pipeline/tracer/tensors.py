@@ -7,7 +7,7 @@ named tuples, mappings, dataclasses and slices. Anything else is taken as a leaf
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,9 @@ _MOST_EXACT = 1_000_000
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 
 
-def is_plain(tensor: torch.Tensor) -> bool:
-    """Say whether the tensor is of torch's own class and not of a subclass with its own rules."""
-    return type(tensor) in _PLAIN
+def all_plain(tensors: Iterable[torch.Tensor]) -> bool:
+    """Say whether all are of torch's own classes and none of a subclass with its own rules."""
+    return _PLAIN.issuperset(map(type, tensors))
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:

@@ -11,7 +11,7 @@ from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef
 def test_state_op_and_constant_are_told_apart() -> None:
     """A tensor is a parameter, the output of an op, or neither."""
     weight, made, foreign = torch.ones(1), torch.ones(1), torch.ones(1)
-    lineage = Lineage({"fc.weight": weight})
+    lineage = Lineage({"fc.weight": weight}, {})
     lineage.made(made, 3)
     assert lineage.refer(weight) == StateRef("fc.weight")
     assert lineage.refer(made) == OpRef(3)
@@ -20,7 +20,7 @@ def test_state_op_and_constant_are_told_apart() -> None:
 
 def test_new_tensor_at_an_old_address_is_not_the_old_one() -> None:
     """When a tensor dies, whoever gets its id is unknown."""
-    lineage = Lineage({})
+    lineage = Lineage({}, {})
     for _ in range(1000):
         tensor = torch.empty(1)
         assert isinstance(lineage.refer(tensor), ConstantRef)
@@ -30,7 +30,7 @@ def test_new_tensor_at_an_old_address_is_not_the_old_one() -> None:
 
 def test_write_concerns_only_memory_that_overlaps() -> None:
     """A write to the first half has readers of the base and not of the second half."""
-    lineage = Lineage({})
+    lineage = Lineage({}, {})
     base = torch.zeros(4)
     first, second = base[:2], base[2:]
     for op, tensor in enumerate((base, first, second)):
@@ -46,7 +46,7 @@ def test_write_concerns_only_memory_that_overlaps() -> None:
 
 def test_interleaved_columns_do_not_overlap() -> None:
     """Two halves of the columns meet in memory and share nothing."""
-    lineage = Lineage({})
+    lineage = Lineage({}, {})
     left, right = torch.zeros(3, 4).chunk(2, dim=1)
     lineage.made(left, 0)
     lineage.made(right, 1)
@@ -57,10 +57,11 @@ def test_interleaved_columns_do_not_overlap() -> None:
 
 def test_state_keeps_its_address_through_writes_and_not_through_calls_that_return_it() -> None:
     """A buffer that was written to is still the buffer; one that a call returned is its output."""
-    buffer = torch.zeros(2)
-    lineage = Lineage({"state": buffer})
-    assert lineage.address(buffer) == "state"
+    buffer, state = torch.zeros(2), StateRef("state", buffer=True)
+    lineage = Lineage({}, {"state": buffer})
+    assert lineage.state(buffer, lineage.refer(buffer)) == state
     lineage.wrote(buffer, 1)
-    assert lineage.address(buffer) == "state"
+    assert lineage.refer(buffer) == OpRef(1)
+    assert lineage.state(buffer, lineage.refer(buffer)) == state
     lineage.made(buffer, 2)
-    assert lineage.address(buffer) is None
+    assert lineage.state(buffer, lineage.refer(buffer)) is None
