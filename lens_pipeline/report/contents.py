@@ -1,0 +1,73 @@
+"""What a report is made from: the files of a run folder, read and not interpreted.
+
+A file that a run did not make (no reference was given, no pass had a time) is simply absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+TABLES = ("scores", "comparisons", "choices", "health", "encoding", "cka", "layers", "sweep")
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """One run folder."""
+
+    # name of the folder
+    name: str
+    # record.json
+    record: Mapping[str, Any]
+    # config.yaml as text
+    config: str
+    # tables by file name without ending, as they are on disk
+    tables: Mapping[str, pd.DataFrame]
+    # figures by file name without ending, as data: addresses that a page can hold
+    figures: Mapping[str, str]
+
+
+def read_contents(folder: Path) -> RunContents:
+    """Return what is in a run folder; StoreError if it holds no finished run."""
+    path = folder / "record.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        config = (folder / "config.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"There is no run to report on in {folder} ({error}); give the run's command first."
+        ) from error
+    if not record.get("analysis"):
+        raise StoreError(
+            f"The run in {folder} is not finished; give its command again, then ask for the report."
+        )
+    return RunContents(folder.name, record, config, read_tables(folder), read_figures(folder))
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables that are there."""
+    import pandas as pd
+
+    return {
+        name: pd.read_csv(folder / f"{name}.csv", keep_default_na=True)
+        for name in TABLES
+        if (folder / f"{name}.csv").is_file()
+    }
+
+
+def read_figures(folder: Path) -> dict[str, str]:
+    """Return the SVG figures as data: addresses, so that no name in one meets one in another."""
+    return {
+        path.stem: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+        for path in sorted((folder / "figures").glob("*.svg"))
+    }

@@ -1,0 +1,72 @@
+"""What a run's files say, as words and tables."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lens_pipeline.errors import StoreError
+from lens_pipeline.report.contents import read_contents
+from lens_pipeline.report.sections import choice_sentences, facts, plain_table, score_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_everything_that_decides_a_result_is_said(run: Path) -> None:
+    """Model, weights, digests, preprocessing, stimuli and versions are all in the facts."""
+    said = {term: text for _, pairs in facts(read_contents(run)) for term, text in pairs}
+    assert said["weights"] == "random, seed 3"
+    assert (said["weights digest"], said["graph digest"]) == ("w", "g")
+    assert said["differs from what the weights state"] == "crop 64"
+    assert (said["set"], said["files found"], said["refused"]) == ("things, 4 stimuli", "5", "1")
+    assert said["found"] == "1 layers, 2 passes"
+    assert said["left out"] == "V1:1 is constant"
+    assert said["time, activations"] == "1 min 15 s"
+    assert said["reference it"] == "4 stimuli matched"
+
+
+def test_scores_stand_by_layer_pass_and_reference(run: Path) -> None:
+    """A row per layer and pass, a column per reference; of many times the best one."""
+    (table,) = score_tables(read_contents(run).tables["scores"])
+    assert table.columns == ("it", "meg")
+    assert [name for name, _ in table.rows] == ["layer1:1", "layer1:2"]
+    (first, meg), (second, nothing) = (cells for _, cells in table.rows)
+    assert nothing is None
+    assert first is not None
+    assert second is not None
+    assert meg is not None
+    assert (first.score, first.low, first.high, first.p) == (0.25, 0.1, 0.4, 0.01)
+    assert (meg.score, meg.time) == (0.3, 150.0)
+    assert math.isnan(meg.low)
+    assert first.time is None
+    assert meg.weight == 1.0
+    assert second.weight == pytest.approx(0.05 / 0.3)
+    assert (table.low, table.high) == (-0.2, 0.6)
+
+
+def test_a_choice_is_said_with_what_it_was_made_on(run: Path) -> None:
+    """The part that chose and the part that scored are both named."""
+    assert choice_sentences(read_contents(run).tables["choices"]) == (
+        "it, spearman: layer1:2 was chosen on part 1 (46 stimuli) and scores 0.123 on 47 others.",
+    )
+
+
+def test_missing_values_are_empty_cells(run: Path) -> None:
+    """No table says nan."""
+    header, rows = plain_table(read_contents(run).tables["scores"])
+    assert header[:2] == ["layer", "pass"]
+    assert rows[2][7:] == ["", "", "", "", ""]
+    assert not any(cell == "nan" for row in rows for cell in row)
+
+
+def test_a_folder_without_a_finished_run_is_refused(run: Path, tmp_path: Path) -> None:
+    """The sentence says what to do."""
+    with pytest.raises(StoreError, match="give the run's command first"):
+        read_contents(tmp_path / "nothing")
+    text = (run / "record.json").read_text()
+    (run / "record.json").write_text(text.replace('"analysis": {', '"analysis": {}, "other": {'))
+    with pytest.raises(StoreError, match="not finished"):
+        read_contents(run)
