@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lens_pipeline.selectors import parse_selectors, select
 from lens_pipeline.tracer import run
 from lens_pipeline.tracer.keeping import Keep
+from lens_pipeline.tracer.run import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import torch
 
     from lens_pipeline.tracer.trace import Trace
+
+
+__all__ = ["Inputs", "keep_selected", "trace"]
 
 
 def trace(
@@ -30,9 +34,9 @@ def trace(
     """Run `model` on `inputs` once, unmodified, and return every operation of the forward pass.
 
     `inputs`: a tuple is the positional arguments, a dict the keyword arguments, anything else the
-    one argument. `keep`: "all" keeps every value, None none (structure alone), selectors those
-    that they match (`"features.6"`, `["conv2d_3_7", "relu_*", -1]`); a Keep can add a
-    postfunction, a device, or values that stay connected to autograd.
+    one argument; `Inputs((x,), {"mask": m})` is both. `keep`: "all" keeps every value, None none
+    (structure alone), selectors those that they match (`"features.6"`, `["conv2d_3_7", "relu_*",
+    -1]`); a Keep can add a postfunction, a device, or values that stay connected to autograd.
 
     Raises TraceError for something that cannot be traced, ForwardError (with the trace until then)
     if the model's forward raises, SelectorError for a selector that matches nothing.

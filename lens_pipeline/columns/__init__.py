@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.columns.column import Column
+from lens_pipeline.columns.control import CONDITIONAL_COLUMNS
 from lens_pipeline.columns.layer_table import LAYER_COLUMNS
 from lens_pipeline.columns.module_table import (
     MODULE_CALL_COLUMNS,
@@ -22,7 +23,6 @@ from lens_pipeline.columns.state_table import (
     BUFFER_COLUMNS,
     MODEL_COLUMNS,
     PARAMETER_COLUMNS,
-    buffer_rows,
 )
 from lens_pipeline.errors import SelectorError, nearest
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUFFER_COLUMNS",
+    "CONDITIONAL_COLUMNS",
     "LAYER_COLUMNS",
     "MODEL_COLUMNS",
     "MODULE_CALL_COLUMNS",
@@ -54,6 +55,7 @@ TABLES: dict[str, dict[str, Column]] = {
     "module_calls": MODULE_CALL_COLUMNS,
     "parameters": PARAMETER_COLUMNS,
     "buffers": BUFFER_COLUMNS,
+    "conditionals": CONDITIONAL_COLUMNS,
     "model": MODEL_COLUMNS,
 }
 
@@ -63,7 +65,8 @@ _ROWS: dict[str, Callable[[Overview], Sequence[Any]]] = {
     "modules": module_rows,
     "module_calls": lambda o: o.trace.module_calls,
     "parameters": lambda o: o.trace.parameters,
-    "buffers": buffer_rows,
+    "buffers": lambda o: o.trace.buffers,
+    "conditionals": lambda o: o.control.conditionals,
     "model": lambda o: (o.trace,),
 }
 
@@ -73,7 +76,8 @@ _ONE_ROW_PER = {
     "modules": "module of the model, and per module made inside forward",
     "module_calls": "call of a module",
     "parameters": "parameter of the model, used or not",
-    "buffers": "buffer that an operation read or wrote",
+    "buffers": "buffer of the model, used or not",
+    "conditionals": "evaluation of an `if` or a ternary that the contents of a tensor decided",
     "model": "trace",
 }
 

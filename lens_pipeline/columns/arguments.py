@@ -126,6 +126,8 @@ def _python_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
 
 
 def _schema_names(op: Op, args: tuple[Any, ...] | None = None) -> tuple[str, ...] | None:
+    if op.function is torch.Tensor.where:  # unlike the operator, it takes the condition second
+        return ("self", "condition", "other")
     args = op.args if args is None else args
     for names, tensors, n_positional in _own_schema(op.function) or _schemas(op.name.strip("_")):
         known = len(args) <= n_positional and all(name in names for name in op.kwargs)
@@ -150,7 +152,7 @@ def _own_schema(function: Any) -> tuple[_Schema, ...]:
 def _schemas(name: str) -> tuple[_Schema, ...]:
     """Return the arguments of each overload of an ATen operator."""
     packet = getattr(torch.ops.aten, name, None)
-    overloads = () if packet is None else packet.overloads()
+    overloads = packet.overloads() if isinstance(packet, torch._ops.OpOverloadPacket) else ()
     return tuple(_known_of(getattr(packet, overload)._schema) for overload in overloads)
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
+from lens_pipeline.tracer.graph import references
+from lens_pipeline.tracer.records import OpRef, StateRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lens_pipeline.tracer.records import Op
+    from lens_pipeline.tracer.records import Op, TensorRef
     from lens_pipeline.tracer.trace import Trace
+
+__all__ = ["Traffic", "references", "traffic"]
 
 # functions that update the running statistics they are given when this argument is True
 _UPDATES_STATISTICS = {"batch_norm": 5, "instance_norm": 5}
@@ -48,20 +49,6 @@ def traffic(trace: Trace) -> list[Traffic]:
             written[op.index] = writes[0]
         found.append(Traffic(reads, writes))
     return found
-
-
-def references(value: Any) -> Iterator[TensorRef]:
-    """Yield the tensors among the arguments of an Op, in order, as often as they stand there."""
-    if isinstance(value, TensorRef):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from references(item)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from references(item)
-    elif isinstance(value, slice):
-        yield from references((value.start, value.stop, value.step))
 
 
 def _buffer(ref: TensorRef, op: Op, written: dict[int, str]) -> str | None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lens_pipeline.columns.buffers import references
 from lens_pipeline.columns.formulas import can_multiply, from_shapes
+from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.tensors import leaves
 
@@ -40,8 +40,6 @@ _MOVES_OR_PICKS = frozenset(
 )
 # Calls whose kernels on a device keep other tensors than the meta device's do.
 _OTHER_KERNELS = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
-# Running statistics, whose shape follows from the tensor that is normalised.
-_NORMS = frozenset({"batch_norm", "instance_norm"})
 _MATRIX_PRODUCTS = ("mm", "matmul", "linear", "conv", "einsum", "attention", "dot", "lstm", "gru")
 
 
@@ -68,7 +66,13 @@ def autograd_bytes(trace: Trace) -> list[int | None]:
 
 
 def _costs(trace: Trace, ask: Callable[[Op, _Arguments, FlopCounterMode], Cost]) -> list[Cost]:
-    state = {name: each for each in trace.parameters for name in each.addresses}
+    facts = [(one.addresses, one.shape, one.dtype, one.trainable) for one in trace.parameters]
+    facts += [(one.addresses, one.shape, one.dtype, False) for one in trace.buffers]
+    state = {
+        name: _Known(shape, dtype, trainable, of_model=True)
+        for names, shape, dtype, trainable in facts
+        for name in names
+    }
     known: dict[Any, Cost] = {}
     found: list[Cost] = []
     with _counting() as counter:
@@ -128,10 +132,9 @@ class _Known:
 class _Arguments:
     """The arguments of an Op with a number for each distinct tensor, and what is known of those."""
 
-    def __init__(self, trace: Trace, op: Op, parameters: dict[str, Any]) -> None:
+    def __init__(self, trace: Trace, op: Op, state: dict[str, _Known]) -> None:
         self._trace = trace
-        self._op = op
-        self._parameters = parameters
+        self._state = state
         self._numbers: dict[Any, int] = {}
         self.tensors: list[_Known] = []
         arguments = (self._key(op.args), self._key(op.kwargs))
@@ -156,11 +159,8 @@ class _Arguments:
         if isinstance(ref, ConstantRef):
             tensor = ref.tensor
             return _Known(tuple(tensor.shape), tensor.dtype, tensor.requires_grad)
-        parameter = self._parameters.get(ref.address)
-        if parameter is not None:
-            return _Known(parameter.shape, parameter.dtype, parameter.trainable, of_model=True)
-        channels = self._op.shape[1:2] if self._op.name in _NORMS else None
-        return _Known(channels, torch.float32, requires_grad=False, of_model=True)
+        unknown = _Known(None, torch.float32, requires_grad=False, of_model=True)
+        return self._state.get(ref.address, unknown)
 
     def _key(self, value: Any) -> Any:
         if isinstance(value, TensorRef):
@@ -179,9 +179,10 @@ class _Arguments:
 
 
 def _cost(op: Op, arguments: _Arguments, counter: FlopCounterMode) -> Cost:
-    if not arguments.tensors:
+    # On meta tensors torch takes a resize apart in Python, which takes a tenth of a second.
+    if not arguments.tensors or (op.grad_fn is None and op.name.startswith("upsample_")):
         return _FREE
-    if any(known.shape is None for known in arguments.tensors):
+    if _is_torchs(op.function) and any(known.shape is None for known in arguments.tensors):
         multiplies = any(word in op.name for word in _MATRIX_PRODUCTS)
         return Cost(None if multiplies else 0, None if op.grad_fn else 0)
     if _is_torchs(op.function):

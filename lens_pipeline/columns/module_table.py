@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.columns import ops
+from lens_pipeline.columns.addresses import home
 from lens_pipeline.columns.column import Column, registry
-from lens_pipeline.columns.overview import home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +22,16 @@ def module_rows(o: Overview) -> list[Module]:
     """Return every module of the model, then those that were called without belonging to it."""
     called = {call.address: call.class_name for call in o.trace.module_calls}
     return list({**dict(o.trace.modules), **called}.items())
+
+
+def _state(o: Overview, row: Module, field: str) -> Any:
+    state = o.module_states.get(row[0])
+    return None if state is None else getattr(state, field)
+
+
+def _addresses(o: Overview, row: Module) -> tuple[str, ...]:
+    state = o.module_states.get(row[0])
+    return (row[0],) if state is None else state.addresses
 
 
 def _calls(o: Overview, address: str) -> list[ModuleCall]:
@@ -83,7 +93,19 @@ MODULE_COLUMNS: dict[str, Column] = registry(
            lambda _, row: row[0]),
     Column("name", "str", "", "The last part of the address.",
            lambda _, row: row[0].rpartition(".")[2]),
+    Column("addresses", "list[str]", "", "All of its addresses.", _addresses),
+    Column("is_shared", "bool", "", "Whether it has several.",
+           lambda o, row: len(_addresses(o, row)) > 1),
     Column("class", "str", "", "Name of its class.", lambda _, row: row[1]),
+    Column("qualified_class", "str", "",
+           "With where it is found. Empty for a module made inside forward.",
+           lambda o, row: _state(o, row, "qualified_class")),
+    Column("is_training", "bool", "",
+           "Whether it was in train mode. Empty for a module made inside forward.",
+           lambda o, row: _state(o, row, "training")),
+    Column("n_hooks", "int", "",
+           "Forward hooks and pre-hooks it had. Empty for a module made inside forward.",
+           lambda o, row: _state(o, row, "n_hooks")),
     Column("depth", "int", "", "Modules around it, the model included.",
            lambda _, row: row[0].count(".") + 1 if row[0] else 0),
     Column("parent", "str", "", "Address of the module it belongs to. Empty for the model.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lens_pipeline.columns import ops
+from lens_pipeline.columns import control, ops
 from lens_pipeline.columns.column import Column, registry
 from lens_pipeline.columns.overview import MOST_COUNTED, MOST_LISTED
 
@@ -18,6 +18,9 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("kind", "str", "", "`input`, `call` or `output`.", lambda _, op: op.kind),
     Column("type", "str", "", "Type of its Layer: the function's name without underscores.",
            lambda o, op: o.trace.layers[op.layer].type),
+    Column("type_index", "int", "",
+           "Which Layer of its type this is, from 1; the first number of the label.",
+           ops.type_index),
     Column("layer", "int", "", "Ordinal of its Layer, which is the last number of the label.",
            lambda _, op: op.layer),
     Column("layer_label", "str", "", "Name of its Layer.",
@@ -28,6 +31,8 @@ OP_COLUMNS: dict[str, Column] = registry(
            lambda o, op: len(o.trace.layers[op.layer].ops)),
     Column("is_recurrent", "bool", "", "Whether its Layer was visited more than once.",
            lambda o, op: len(o.trace.layers[op.layer].ops) > 1),
+    Column("same_layer_ops", "list[str]", "", "The visits of its Layer, this one included.",
+           lambda o, op: ops.labels(o, o.trace.layers[op.layer].ops)),
     Column("lookup_keys", "list[str]", "", "Names by which `trace[...]` finds it and nothing else.",
            ops.keys),
     # ---- the output tensor -------------------------------------------------------------------
@@ -40,6 +45,13 @@ OP_COLUMNS: dict[str, Column] = registry(
            lambda _, op: op.nbytes),
     Column("value_kept", "bool", "", "Whether the Trace holds the output's numbers.",
            lambda _, op: op.value is not None),
+    Column("transformed_shape", "list[int]", "",
+           "Axes of what the postfunction made of it. Empty where there was none.",
+           lambda _, op: ops.of_transformed(op, "shape")),
+    Column("transformed_dtype", "str", "", "Type of its numbers. Empty where there was none.",
+           lambda _, op: ops.of_transformed(op, "dtype")),
+    Column("transformed_bytes", "int", "bytes", "Its size. Empty where there was none.",
+           lambda _, op: ops.of_transformed(op, "bytes")),
     Column("layout", "str", "", "`strided`, or a sparse layout. Empty where no value was kept.",
            lambda _, op: None if op.value is None else ops.plain(op.value.layout)),
     Column("strides", "list[int]", "numbers",
@@ -84,6 +96,9 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("macs", "int", "MAC", "Multiply-accumulates: half the FLOPs. Empty where unknown.",
            lambda o, op: ops.macs(o.flops[op.index])),
     Column("bytes_read", "int", "bytes", "Size of its parents and parameters.", ops.bytes_read),
+    Column("arithmetic_intensity", "float", "FLOP/byte",
+           "FLOPs per byte read or put out. Empty where they are unknown, or there are no bytes.",
+           ops.intensity),
     Column("autograd_bytes", "int", "bytes",
            "What its backward pass needs kept, beyond parameters and buffers; what two Ops need "
            "is counted at both. Empty where unknown.",
@@ -144,8 +159,13 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("n_descendants", "int", "",
            f"Ops that depend on it. Empty in a trace of more than {MOST_COUNTED:,} Ops.",
            lambda o, op: None if o.n_descendants is None else o.n_descendants[op.index]),
-    Column("input_ancestors", "list[str]", "", "Inputs it depends on.",
+    Column("input_ancestors", "list[str]", "",
+           "Inputs it depends on: it was computed from their contents, not of their shape alone.",
            lambda o, op: o.inputs_in(o.input_ancestors[op.index])),
+    Column("internal_ancestors", "list[str]", "",
+           "Calls that read no Op's output and that it was computed from, the first "
+           f"{MOST_LISTED}. Empty in a trace of more than {MOST_COUNTED:,} Ops.",
+           lambda o, op: ops.labels(o, o.internal_ancestors(op))),
     Column("has_input_ancestor", "bool", "", "Whether it is or depends on an input.",
            lambda o, op: o.input_ancestors[op.index] > 0),
     Column("is_internally_made", "bool", "", "Whether it depends on no input of the model.",
@@ -180,6 +200,23 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("from_host_reads", "list[str]", "",
            "Ops whose numbers came in through Python, as an argument that is not a tensor.",
            ops.from_host),
+    Column("read_for", "list[str]", "",
+           "What took each of these reads: `if`, `elif`, `ternary`, `while`, `assert`, "
+           "`comprehension`, `match`; `bool` or `value` where it was kept; `unknown`.",
+           control.read_for),
+    Column("is_deciding", "bool", "",
+           "Whether it decides a branch: an `if` or ternary read its numbers, or those of an Op "
+           "that it leads to and that leads to no output.",
+           lambda o, op: op.index in o.control.decided_by),
+    Column("decides", "list[str]", "", "The branches it decides, as `file:line`.",
+           control.decides),
+    Column("branch_arm", "str", "",
+           "Innermost arm it ran in: `then`, `elif 1`, ... or `else`. Empty outside of branches.",
+           control.arm),
+    Column("branch_place", "str", "", "Where that branch is, as `file:line`. Empty outside.",
+           control.arm_place),
+    Column("branch_arms", "list[str]", "",
+           "All arms it ran in, as `file:line arm`, outermost first.", control.arms),
     # ---- source ------------------------------------------------------------------------------
     Column("file", "str", "",
            "Source file of the call: of the innermost frame outside torch, if the model has one. "

@@ -9,9 +9,10 @@ import torch
 from torch.overrides import resolve_name
 
 from lens_pipeline.columns.arguments import configuration, shown
-from lens_pipeline.columns.buffers import references
 from lens_pipeline.columns.source import code_at
+from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
+from lens_pipeline.tracer.tensors import nbytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,11 @@ def called(calls: Iterable[ModuleCall]) -> list[str]:
 def labels(o: Overview, ops: Iterable[int]) -> list[str]:
     """Return the labels of Ops."""
     return [o.trace.ops[op].label for op in ops]
+
+
+def type_index(o: Overview, op: Op) -> int:
+    """Return the first number of the label."""
+    return int(short(o.trace.layers[op.layer].label).rpartition("_")[2])
 
 
 def short(label: str) -> str:
@@ -100,7 +106,8 @@ def tensor_arguments(o: Overview, op: Op) -> list[str]:
 def is_random(op: Op) -> bool:
     """Say whether torch marks the function as one that draws from a generator."""
     packet = None if op.function is None else getattr(torch.ops.aten, op.name, None)
-    overloads = () if packet is None else packet.overloads()
+    # every object has some names, such as `__eq__`
+    overloads = packet.overloads() if isinstance(packet, torch._ops.OpOverloadPacket) else ()
     seeded = torch.Tag.nondeterministic_seeded
     return any(seeded in getattr(packet, overload).tags for overload in overloads)
 
@@ -114,6 +121,20 @@ def bytes_read(o: Overview, op: Op) -> int:
     """Return the size of what the Op read."""
     state = (o.parameters[name].nbytes for name in op.parameters)
     return sum(o.trace.ops[parent].nbytes for parent in op.parents) + sum(state)
+
+
+def intensity(o: Overview, op: Op) -> float | None:
+    """Return the FLOPs per byte that the Op read or put out."""
+    flops, moved = o.flops[op.index], bytes_read(o, op) + op.nbytes
+    return None if flops is None or not moved else flops / moved
+
+
+def of_transformed(op: Op, fact: str) -> Any:
+    """Return shape, dtype or bytes of what the postfunction made of the output."""
+    value = op.transformed
+    if value is None:
+        return None
+    return {"shape": tuple(value.shape), "dtype": plain(value.dtype), "bytes": nbytes(value)}[fact]
 
 
 def n_numbers(o: Overview, op: Op, *, trainable: bool = False) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
+from lens_pipeline.columns.addresses import home, homes
 from lens_pipeline.columns.arguments import named_arguments
 from lens_pipeline.columns.buffers import Traffic, traffic
+from lens_pipeline.columns.control import Control, control
 from lens_pipeline.columns.cost import autograd_bytes, flops
-from lens_pipeline.columns.reach import counts, distances, merged
+from lens_pipeline.columns.reach import behind, counts, distances, merged
 from lens_pipeline.columns.source import Place, call_stacks, forwards, place_of
 from lens_pipeline.tracer import graph
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from lens_pipeline.tracer.inventory import ModuleState
     from lens_pipeline.tracer.records import HostRead, ModuleCall, Op, Parameter
     from lens_pipeline.tracer.trace import Trace
 
@@ -85,6 +88,11 @@ class Overview:
         return found
 
     @functools.cached_property
+    def control(self) -> Control:
+        """The branches that the contents of tensors decided."""
+        return control(self.trace)
+
+    @functools.cached_property
     def stacks(self) -> list[tuple[Place, ...]]:
         """For each site the places from the call out to the model's forward."""
         return call_stacks(self.trace)
@@ -107,6 +115,11 @@ class Overview:
     def classes(self) -> dict[str, str]:
         """Class name of each module by its address."""
         return dict(self.trace.modules)
+
+    @functools.cached_property
+    def module_states(self) -> dict[str, ModuleState]:
+        """What each module of the model is, by its first address."""
+        return {state.addresses[0]: state for state in self.trace.module_states}
 
     @functools.cached_property
     def own_parameters(self) -> dict[str, list[str]]:
@@ -188,26 +201,15 @@ class Overview:
     @functools.cached_property
     def input_ancestors(self) -> list[int]:
         """For each Op the inputs it depends on, as bits in the order of the inputs."""
-        inputs = (1 << number for number in range(len(self.trace.ops)))
-        found: list[int] = []
-        for op in self.trace.ops:
-            bits = next(inputs) if op.kind == "input" else 0
-            for parent in op.parents:
-                bits |= found[parent]
-            found.append(bits)
-        return found
+        inputs = [op.index for op in self.trace.ops if op.kind == "input"]
+        read = [graph.contents_read(op) for op in self.trace.ops]
+        return behind(read, range(len(read)), inputs)
 
     @functools.cached_property
     def output_descendants(self) -> list[int]:
         """For each Op the outputs that depend on it, as bits in the order of the outputs."""
-        found = [0] * len(self.trace.ops)
         outputs = [op.index for op in self.trace.ops if op.kind == "output"]
-        for number, output in enumerate(outputs):
-            found[output] = 1 << number
-        for op in reversed(self.trace.ops):
-            for parent in op.parents:
-                found[parent] |= found[op.index]
-        return found
+        return behind(self.children, reversed(range(len(self.children))), outputs)
 
     def inputs_in(self, bits: int) -> list[str]:
         """Return the labels of the inputs among the bits."""
@@ -250,6 +252,21 @@ class Overview:
             return None
         return counts(self.children, self.parents, reversed(range(len(self.parents))))
 
+    @functools.cached_property
+    def _internal_sources(self) -> tuple[list[int], list[int]]:
+        """Calls that read no Op's output, and for each Op those behind it, as bits."""
+        ops = self.trace.ops
+        sources = [op.index for op in ops if op.kind == "call" and not op.parents]
+        return sources, behind(self.parents, range(len(ops)), sources)
+
+    def internal_ancestors(self, op: Op) -> list[int]:
+        """Return the calls without parents that are behind an Op, at most MOST_LISTED."""
+        if len(self.parents) > MOST_COUNTED:
+            return []
+        sources, bits = self._internal_sources
+        found = (at for number, at in enumerate(sources) if bits[op.index] >> number & 1)
+        return list(islice((at for at in found if at != op.index), MOST_LISTED))
+
     def siblings(self, op: Op) -> list[int]:
         """Return the other Ops that read a parent of this one, at most MOST_LISTED."""
         lists = [self.children[parent] for parent in op.parents]
@@ -275,18 +292,6 @@ class Overview:
     @functools.cached_property
     def _buffer_traffic(self) -> list[Traffic]:
         return traffic(self.trace)
-
-
-def home(address: str) -> str:
-    """Return the address of the module that a module, parameter or buffer belongs to."""
-    return address.rpartition(".")[0]
-
-
-def homes(address: str) -> Iterator[str]:
-    """Yield the addresses of the modules around it, innermost first, the model last."""
-    while address:
-        address = home(address)
-        yield address
 
 
 def _labels_in(bits: int, labels: Sequence[str]) -> list[str]:

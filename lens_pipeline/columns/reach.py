@@ -51,6 +51,20 @@ def counts(
     return found
 
 
+def behind(links: Sequence[Sequence[int]], order: Iterable[int], ends: Sequence[int]) -> list[int]:
+    """Return for each Op which of the ends it is or reaches along `links`, as bits in their order.
+
+    `order` has every Op after those that it links to.
+    """
+    found = [0] * len(links)
+    for number, end in enumerate(ends):
+        found[end] = 1 << number
+    for op in order:
+        for other in links[op]:
+            found[op] |= found[other]
+    return found
+
+
 def merged(lists: Sequence[Iterable[int]], *, but: int, most: int) -> list[int]:
     """Return the Ops of several rising lists, each once, without one of them."""
     ops = (op for op, _ in groupby(heapq.merge(*lists)) if op != but)

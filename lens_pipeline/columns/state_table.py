@@ -1,28 +1,30 @@
-"""The columns of parameters, of buffers (a row is an address), and of the model as a whole."""
+"""The columns of parameters, of buffers, and of the model as a whole."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from lens_pipeline.columns import ops
+from lens_pipeline.columns.addresses import home
 from lens_pipeline.columns.column import Column, registry
+from lens_pipeline.columns.control import branches
 from lens_pipeline.columns.module_table import seconds
-from lens_pipeline.columns.overview import home
+from lens_pipeline.tracer import graph
 
 if TYPE_CHECKING:
+    import torch
+
     from lens_pipeline.columns.overview import Overview
+    from lens_pipeline.tracer.inventory import Buffer
     from lens_pipeline.tracer.records import Parameter
+    from lens_pipeline.tracer.trace import Trace
 
 
-def buffer_rows(o: Overview) -> list[str]:
-    """Return the addresses of the buffers that an Op read or wrote, in that order."""
-    touched = (
-        name
-        for reads, writes in zip(o.buffer_reads, o.buffer_writes, strict=True)
-        for name in (*reads, *writes)
-    )
-    return list(dict.fromkeys(touched))
+def _is_touched(o: Overview, buffer: Buffer) -> bool:
+    return bool(_readers(o, buffer) or _writers(o, buffer))
 
 
 def _users(o: Overview, parameter: Parameter) -> list[int]:
@@ -34,15 +36,13 @@ def _together(o: Overview, parameter: Parameter) -> list[str]:
     return [name for name in dict.fromkeys(used) if name not in parameter.addresses]
 
 
-def _class(o: Overview, address: str) -> str | None:
-    return o.classes.get(home(address))
-
-
-def _readers(o: Overview, address: str) -> list[str]:
+def _readers(o: Overview, buffer: Buffer) -> list[str]:
+    address = buffer.addresses[0]
     return ops.labels(o, (op for op, reads in enumerate(o.buffer_reads) if address in reads))
 
 
-def _writers(o: Overview, address: str) -> list[str]:
+def _writers(o: Overview, buffer: Buffer) -> list[str]:
+    address = buffer.addresses[0]
     return ops.labels(o, (op for op, writes in enumerate(o.buffer_writes) if address in writes))
 
 
@@ -55,8 +55,20 @@ def _branches(o: Overview) -> bool:
     return any(len(children) > 1 for children in o.children)
 
 
+def _digest(state: torch.Tensor) -> str:
+    return hashlib.blake2b(bytes(state.tolist()), digest_size=8).hexdigest()
+
+
+def _flops_by_type(o: Overview, trace: Trace) -> list[str]:
+    found: Counter[str] = Counter()
+    for op, flops in zip(trace.ops, o.flops, strict=True):
+        found[trace.layers[op.layer].type] += flops or 0
+    return [f"{kind} {flops}" for kind, flops in found.most_common() if flops]
+
+
 # fmt: off
-PARAMETER_COLUMNS: dict[str, Column] = registry(
+# what is said of parameters and of buffers
+_SHARED = (
     Column("address", "str", "", "The first of its addresses.", lambda _, p: p.addresses[0]),
     Column("name", "str", "", "The last part of the address.",
            lambda _, p: p.addresses[0].rpartition(".")[2]),
@@ -65,11 +77,15 @@ PARAMETER_COLUMNS: dict[str, Column] = registry(
     Column("module", "str", "", "Address of the module it belongs to.",
            lambda _, p: home(p.addresses[0])),
     Column("module_class", "str", "", "Class of that module.",
-           lambda o, p: _class(o, p.addresses[0])),
+           lambda o, p: o.classes.get(home(p.addresses[0]))),
     Column("shape", "list[int]", "", "Lengths of its axes.", lambda _, p: p.shape),
     Column("n_elements", "int", "numbers", "Numbers in it.", lambda _, p: math.prod(p.shape)),
     Column("dtype", "str", "", "Type of the numbers.", lambda _, p: ops.plain(p.dtype)),
     Column("bytes", "int", "bytes", "Its size.", lambda _, p: p.nbytes),
+)
+
+PARAMETER_COLUMNS: dict[str, Column] = registry(
+    *_SHARED,
     Column("trainable", "bool", "", "Whether it requires gradients.", lambda _, p: p.trainable),
     Column("is_used", "bool", "", "Whether an Op read it.", lambda o, p: bool(_users(o, p))),
     Column("n_uses", "int", "", "Ops that read it.", lambda o, p: len(_users(o, p))),
@@ -78,15 +94,14 @@ PARAMETER_COLUMNS: dict[str, Column] = registry(
 )
 
 BUFFER_COLUMNS: dict[str, Column] = registry(
-    Column("address", "str", "", "Its address.", lambda _, name: name),
-    Column("name", "str", "", "The last part of the address.",
-           lambda _, name: name.rpartition(".")[2]),
-    Column("module", "str", "", "Address of the module it belongs to.", lambda _, name: home(name)),
-    Column("module_class", "str", "", "Class of that module.", _class),
-    Column("n_reads", "int", "", "Ops that read it.", lambda o, name: len(_readers(o, name))),
+    *_SHARED,
+    Column("persistent", "bool", "", "Whether it is part of the model's state_dict.",
+           lambda _, b: b.persistent),
+    Column("is_used", "bool", "", "Whether an Op read or wrote it.", _is_touched),
+    Column("n_reads", "int", "", "Ops that read it.", lambda o, b: len(_readers(o, b))),
     Column("read_by", "list[str]", "", "These Ops.", _readers),
     Column("n_writes", "int", "writes", "Ops that wrote it in place, each making a new version.",
-           lambda o, name: len(_writers(o, name))),
+           lambda o, b: len(_writers(o, b))),
     Column("written_by", "list[str]", "", "These Ops.", _writers),
 )
 
@@ -97,14 +112,28 @@ MODEL_COLUMNS: dict[str, Column] = registry(
     Column("gaps", "list[str]", "", "What is missing.", lambda _, t: t.gaps),
     Column("n_ops", "int", "", "Ops, inputs and outputs included.", lambda _, t: len(t.ops)),
     Column("n_layers", "int", "", "Layers.", lambda _, t: len(t.layers)),
+    Column("is_training", "bool", "", "Whether the model was in train mode.",
+           lambda _, t: t.module_states[0].training if t.module_states else None),
+    Column("rng_state", "str", "",
+           "Digest of `Trace.rng_state`, the state in which torch's CPU generator was.",
+           lambda _, t: None if t.rng_state is None else _digest(t.rng_state)),
+    Column("n_random_ops", "int", "", "Ops of functions that torch marks as ones that may draw.",
+           lambda _, t: sum(map(ops.is_random, t.ops))),
+    Column("internal_sources", "list[str]", "", "Calls that read no Op's output.",
+           lambda o, t: ops.labels(o, (op.index for op in t.ops
+                                       if op.kind == "call" and not op.parents))),
+    Column("dead_ends", "list[str]", "", "Ops that are no output and that nothing read.",
+           lambda o, t: ops.labels(o, (op.index for op in t.ops
+                                       if op.kind != "output" and not o.children[op.index]))),
     Column("n_edges", "int", "edges", "Edges from Op to Op.",
            lambda o, _: sum(map(len, o.parents))),
     Column("n_inputs", "int", "", "Input tensors.",
            lambda _, t: sum(op.kind == "input" for op in t.ops)),
     Column("n_outputs", "int", "", "Output tensors.",
            lambda _, t: sum(op.kind == "output" for op in t.ops)),
-    Column("is_recurrent", "bool", "", "Whether a Layer was visited more than once.",
-           lambda _, t: len(t.layers) < len(t.ops)),
+    Column("is_recurrent", "bool", "",
+           "Whether the Layers, joined by what depends on an input, form a cycle.",
+           lambda _, t: graph.is_recurrent(t)),
     Column("most_passes", "int", "", "Visits of the Layer that was visited most.",
            lambda _, t: max((len(layer.ops) for layer in t.layers), default=0)),
     Column("is_branching", "bool", "", "Whether an output was read by several Ops.",
@@ -118,6 +147,12 @@ MODEL_COLUMNS: dict[str, Column] = registry(
            lambda _, t: len(t.host_reads)),
     Column("n_conditions", "int", "", "Times that Python asked for a truth value.",
            lambda _, t: sum(read.name == "__bool__" for read in t.host_reads)),
+    Column("n_conditionals", "int", "",
+           "Evaluations of an `if` or a ternary that the contents of a tensor decided.",
+           lambda o, _: len(o.control.conditionals)),
+    Column("branches", "list[str]", "",
+           "Where these are, their tests, and how often each arm was taken.",
+           lambda o, _: branches(o)),
     Column("bytes", "int", "bytes", "Size of the outputs of all Ops; views count in full.",
            lambda _, t: sum(op.nbytes for op in t.ops)),
     Column("bytes_kept", "int", "bytes", "Of these, the size of the values that the Trace holds.",
@@ -139,5 +174,8 @@ MODEL_COLUMNS: dict[str, Column] = registry(
            lambda o, _: ops.total(o.flops)),
     Column("macs", "int", "MAC", "Half the FLOPs. Empty where they are unknown.",
            lambda o, _: ops.macs(ops.total(o.flops))),
+    Column("flops_by_type", "list[str]", "FLOP",
+           "FLOPs of each type of Layer as `type number`, most first; unknown ones count 0.",
+           _flops_by_type),
 )
 # fmt: on

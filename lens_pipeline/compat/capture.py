@@ -21,7 +21,7 @@ from lens_pipeline.compat.names import all_names, choose
 from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.fence import generators_kept
 from lens_pipeline.tracer.graph import first_difference
-from lens_pipeline.tracer.run import trace
+from lens_pipeline.tracer.run import Inputs, trace
 from lens_pipeline.validation.whole import copied, state_kept
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from lens_pipeline.tracer.keeping import Keep
     from lens_pipeline.tracer.trace import Trace
-
-_BY_POSITION = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,25 +105,7 @@ def arguments_of(model: torch.nn.Module, args: Any, kwargs: Mapping[str, Any] | 
     except TypeError as error:
         name = type(model).__name__
         raise TraceError(f"{name}.forward{signature} cannot be called: {error}.") from error
-    if not bound.kwargs:
-        return bound.args
-    return _by_name(model, signature, bound.arguments)
-
-
-def _by_name(
-    model: torch.nn.Module, signature: inspect.Signature, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return all arguments by keyword."""
-    named: dict[str, Any] = {}
-    for name, value in arguments.items():
-        kind = signature.parameters[name].kind
-        if kind in _BY_POSITION:
-            raise TraceError(
-                f"{type(model).__name__}.forward{signature} takes {name!r} by position only and "
-                "others by keyword; wrap it in a module whose forward takes all by keyword."
-            )
-        named |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
-    return named
+    return Inputs(bound.args, bound.kwargs) if bound.kwargs else bound.args
 
 
 def _positional(signature: inspect.Signature, args: Any) -> tuple[Any, ...]:

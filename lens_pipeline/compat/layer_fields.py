@@ -105,7 +105,7 @@ LAYER_FIELDS: Mapping[str, str | Field] = {
     "has_co_parents": Field("whether there are any", lambda e: bool(e.co_parent_layers)),
     "is_input_layer": Field("an input of the model", lambda e: e.op.kind == "input"),
     "is_output_layer": Field("an output of the model", lambda e: e.op.kind == "output"),
-    "io_role": Field("its place in the arguments or the result, such as 'input[0]'; None",
+    "io_role": Field("its place in the arguments or the result, such as 'input.x'; None",
                      lambda e: None if e.op.kind == "call" else e.op.name),
     "has_input_ancestor": "has_input_ancestor",
     "input_ancestors": "input_ancestors",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.drawing.places import deepest
 from lens_pipeline.drawing.static import draw
 from lens_pipeline.errors import TraceError, nearest
 
@@ -48,5 +49,11 @@ def picture_of(given: Mapping[str, Any], *, default: str) -> tuple[Picture, dict
 
 
 def draw_picture(trace: Trace, picture: Picture) -> str:
-    """Write the picture and return its DOT text. Raises TraceError as `draw` does."""
-    return draw(trace, picture.path, rolled=picture.mode == "rolled", depth=picture.depth)
+    """Write the picture and return its DOT text. Raises TraceError as `draw` does.
+
+    A depth beyond the deepest module opens them all, as TorchLens's default of 1,000 does.
+    """
+    depth = picture.depth or 0
+    if depth > deepest(trace):
+        depth = 0
+    return draw(trace, picture.path, rolled=picture.mode == "rolled", depth=depth)

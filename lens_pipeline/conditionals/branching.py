@@ -12,17 +12,21 @@ up again or something happened outside the test; visits that read nothing cannot
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.conditionals.stacks import Stacks
 from lens_pipeline.conditionals.syntax import Sources
 from lens_pipeline.conditionals.visits import Source, arm_of_visit, find_visits, use_of
-from lens_pipeline.tracer.records import Op
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from lens_pipeline.conditionals.truth_tests import Use
     from lens_pipeline.conditionals.visits import Visit
+    from lens_pipeline.tracer.records import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def conditionals(trace: Any) -> tuple[Conditional, ...]:
     source = Source(Sources(), Stacks(trace))
     visits = find_visits(trace, source)
     feeding = _feeds_output(trace) if visits else []
+    op_at = {event: op for op, event in enumerate(source.stacks.of_op)}
     # for each event the arms around it, outermost first
     around: list[list[tuple[int, str]]] = [[] for _ in source.stacks.events]
     found = []
@@ -86,7 +91,6 @@ def conditionals(trace: Any) -> tuple[Conditional, ...]:
         outside = around[source.stacks.of_read[visit.tested[0].read.index]]
         for event in members:
             around[event].append((index, str(taken)))
-        happened = (source.stacks.events[event] for event in members)
         found.append(
             Conditional(
                 index=index,
@@ -97,20 +101,47 @@ def conditionals(trace: Any) -> tuple[Conditional, ...]:
                 tests=_tests(visit),
                 deciding=_deciding(trace, visit, feeding),
                 taken=taken,
-                ops=tuple(event.index for event in happened if isinstance(event, Op)),
+                ops=tuple(op_at[event] for event in members if event in op_at),
                 enclosing=outside[-1] if outside else None,
             )
         )
     return tuple(found)
 
 
-def arm_of(trace: Any) -> list[tuple[tuple[int, str], ...]]:
-    """Return for each Op the arms it ran in, outermost first: (index of the conditional, arm)."""
-    found: list[list[tuple[int, str]]] = [[] for _ in trace.ops]
-    for conditional in conditionals(trace):
+def place(conditional: Conditional) -> str:
+    """Return the file, without its folder, and the line of a conditional, as `model.py:12`."""
+    return f"{PurePath(conditional.file).name}:{conditional.line}"
+
+
+def decided(found: Iterable[Conditional]) -> list[str]:
+    """Return a line for each `if` and ternary: its place, its tests, and how often it took which.
+
+    As `model.py:12 if x.sum() > 0: then 2 times, else`.
+    """
+    taken: dict[tuple[str, int, str], list[Conditional]] = {}
+    for one in found:
+        taken.setdefault((one.file, one.line, one.kind), []).append(one)
+    lines = []
+    for (*_, kind), group in taken.items():
+        tests = dict.fromkeys(test.text for one in group for test in one.tests)
+        counts = Counter(one.taken or "an arm that is not known" for one in group)
+        arms = (arm if n == 1 else f"{arm} {n} times" for arm, n in counts.items())
+        lines.append(f"{place(group[0])} {kind} {' / '.join(tests)}: {', '.join(arms)}")
+    return lines
+
+
+def arm_of(
+    trace: Any, found: Sequence[Conditional] | None = None
+) -> list[tuple[tuple[int, str], ...]]:
+    """Return for each Op the arms it ran in, outermost first: (index of the conditional, arm).
+
+    `found` are the conditionals of the trace, where they are at hand.
+    """
+    arms: list[list[tuple[int, str]]] = [[] for _ in trace.ops]
+    for conditional in conditionals(trace) if found is None else found:
         for op in conditional.ops:
-            found[op].append((conditional.index, str(conditional.taken)))
-    return [tuple(stack) for stack in found]
+            arms[op].append((conditional.index, str(conditional.taken)))
+    return [tuple(stack) for stack in arms]
 
 
 def decides(trace: Any) -> list[bool]:

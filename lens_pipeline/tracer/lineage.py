@@ -75,6 +75,24 @@ class Lineage:
         known = self._known.get(id(tensor))
         return known[1].op if known is not None and known[0]() is tensor else None
 
+    def knows(self, tensor: torch.Tensor) -> bool:
+        """Say whether `tensor` is a parameter, a buffer, or the output of an Op."""
+        return id(tensor) in self._states or self.maker(tensor) is not None
+
+    def twin(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """Return the last other tensor that has just the memory of `tensor`; None without one."""
+        key = storage_key(tensor)
+        if key is None or tensor.is_nested:
+            return None
+        there = extent(tensor)
+        made = [known() for known, _, _ in self._known.values()]
+        for other in reversed([*self._alive, *made]):
+            if other is None or other is tensor or storage_key(other) != key:
+                continue
+            if other.dtype == tensor.dtype and extent(other) == there:
+                return other
+        return None
+
     def made(self, tensor: torch.Tensor, op: int) -> None:
         """Take note that `tensor` is now the output of `op`."""
         n_writes = 0
@@ -101,10 +119,11 @@ class Lineage:
         self._strangers.append(tensor)
         return found
 
-    def _alias(self, tensor: torch.Tensor) -> OpRef | None:
+    def _alias(self, tensor: torch.Tensor) -> TensorRef | None:
         """Return the last Op whose live output shares memory with a tensor that no Op returned.
 
-        `as_subclass` and the like hand out such tensors without a call that could be seen.
+        `as_subclass` and the like hand out such tensors without a call that could be seen. Without
+        such an Op, a parameter or buffer that lies in the same place.
         """
         key = storage_key(tensor)
         if key is None or not tensor.numel():
@@ -113,7 +132,8 @@ class Lineage:
             made = known()
             if made is not None and storage_key(made) == key:
                 return ref
-        return None
+        twin = self.twin(tensor)
+        return None if twin is None else self._states.get(id(twin))
 
     def _writers(self, tensor: torch.Tensor, seen: int) -> tuple[int, ...]:
         key = storage_key(tensor)

@@ -6,10 +6,14 @@ Recurrence is defined, not guessed. In execution order:
 2. An Op without, at a site visited before: the interval of a visit is the parameter uses since the
    site's previous visit. If the interval is empty, the Layer of the previous visit; if it comes
    back to a parameter that was used before the interval began, the Layer of the visit whose own
-   interval had that use. So a loop that comes back to a parameter is recurrent, and a loop whose
-   parameters are new each time is a stack.
+   interval had that use; if the parameter that is used next is the one that was used next after
+   the site's first visit, the Layer of that. So a loop that comes back to a parameter is
+   recurrent, also where its body begins with an Op that has none and the first interval is what
+   ran before the loop; a loop whose parameters are new each time is a stack.
 3. Otherwise, if an earlier Op applied the same function in the same module to parents of the same
-   Layers at other passes, its Layer: a hand-unrolled loop, or a siamese branch.
+   Layers at other passes, its Layer: a hand-unrolled loop, or a siamese branch. Not so if that Op
+   is in a loop and the parents of both are from the same sites: what reads the last round of a
+   loop, after it, is no round of it.
 4. Otherwise a new Layer.
 
 The intervals of a site's visits tile the past, so "shares a parameter with an earlier interval"
@@ -19,6 +23,7 @@ is one comparison of positions: the smallest previous use among the uses in the 
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -79,13 +84,23 @@ class _SiteVisits:
     layers: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """An Op that later ones may repeat at other passes of its parents."""
+
+    layer: int
+    site: int
+    # sites of its parents
+    sources: tuple[int, ...]
+
+
 def find_layers(visits: Sequence[Visit]) -> tuple[list[int], list[int]]:
     """Return for each Op the number of its Layer and of its pass (from 1).
 
     Layers are numbered in the order of their first Op. Linear in the number of Ops, up to a
     logarithm.
     """
-    finder = _Finder()
+    finder = _Finder(visits)
     for visit in visits:
         finder.place(visit)
     return finder.layers, finder.passes
@@ -94,16 +109,20 @@ def find_layers(visits: Sequence[Visit]) -> tuple[list[int], list[int]]:
 class _Finder:
     """The state of the one pass over the Ops."""
 
-    def __init__(self) -> None:
+    def __init__(self, visits: Sequence[Visit]) -> None:
+        self._visits = visits
+        self._n_visits = Counter((visit.site, visit.function) for visit in visits)
+        # the parameters in the order of their uses
+        self._used = [parameter for visit in visits for parameter in visit.parameters]
         self.layers: list[int] = []
         self.passes: list[int] = []
         self._n_passes: list[int] = []
         self._uses = _ParameterUses()
         self._by_parameters: dict[Hashable, int] = {}
         self._sites: dict[Hashable, _SiteVisits] = {}
-        # Layers of the ops that applied one function in one module to the same parent Layers,
-        # and how often that happened at each combination of the parents' passes.
-        self._twins: dict[Hashable, list[int]] = {}
+        # The ops that applied one function in one module to the same parent Layers, and how often
+        # that happened at each combination of the parents' passes.
+        self._twins: dict[Hashable, list[_Twin]] = {}
         self._n_at_passes: dict[Hashable, int] = {}
 
     def place(self, visit: Visit) -> None:
@@ -139,9 +158,10 @@ class _Finder:
         if since == self._uses.n:
             return site.layers[-1]
         earlier = self._uses.earliest_return(since)
-        if earlier is None or earlier > since:
-            return None
-        return site.layers[bisect.bisect_left(site.uses, earlier)]
+        if earlier is not None and earlier <= since:
+            return site.layers[bisect.bisect_left(site.uses, earlier)]
+        following = self._used[self._uses.n : self._uses.n + 1]
+        return site.layers[0] if following == [self._used[site.uses[0]]] else None
 
     def _twin(self, visit: Visit, otherwise: int) -> int:
         """Return the Layer of the twin of this Op, and remember the Op for later twins."""
@@ -152,7 +172,11 @@ class _Finder:
         passes = tuple(self.passes[parent] for parent in visit.parents)
         number = self._n_at_passes[key, passes] = self._n_at_passes.get((key, passes), 0) + 1
         known = self._twins.setdefault(key, [])
-        if number <= len(known):
-            return known[number - 1]
-        known.append(otherwise)
-        return otherwise
+        sources = tuple(self._visits[parent].site for parent in visit.parents)
+        if number > len(known):
+            known.append(_Twin(otherwise, visit.site, sources))
+            return otherwise
+        twin = known[number - 1]
+        in_loop = self._n_visits[twin.site, visit.function] > 1
+        after_loop = in_loop and sources == twin.sources and visit.site != twin.site
+        return otherwise if after_loop else twin.layer

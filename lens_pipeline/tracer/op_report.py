@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lens_pipeline.conditionals.branching import conditionals, place
 from lens_pipeline.tracer.graph import children
 from lens_pipeline.tracer.wording import human_bytes, listed, shape_and_type, total_bytes
 
@@ -100,6 +101,15 @@ def _host_reads(trace: Any, op: Op) -> list[str]:
     return left + ([f"Given by Python: {listed(back)}"] if back else [])
 
 
+def _branches(trace: Any, op: Op) -> list[str]:
+    """Say which branches an Op decided, and in which arms it ran, outermost first."""
+    found = conditionals(trace) if trace.host_reads else ()
+    decides = dict.fromkeys(place(one) for one in found if op.index in one.deciding)
+    arms = [f"{one.taken} of {place(one)}" for one in found if op.index in one.ops]
+    decided = [f"Decides the branch at: {listed(list(decides))}"] if decides else []
+    return decided + ([f"Ran in the arm: {listed(arms)}"] if arms else [])
+
+
 def _function(_: Any, op: Op) -> list[str]:
     if op.kind != "call":
         return [f"Function: none, this is {op.name}"]
@@ -135,6 +145,7 @@ _SENTENCES: tuple[Callable[[Any, Op], list[str]], ...] = (
     _state,
     _relatives,
     _host_reads,
+    _branches,
     _function,
     _module,
     _time,

@@ -7,6 +7,7 @@ immutable Trace afterwards.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from torch._ops import HigherOrderOperator
 from torch.nn.parameter import is_lazy
 
 from lens_pipeline.tracer.host_reads import HostReads
-from lens_pipeline.tracer.interception import Function, targets_of
+from lens_pipeline.tracer.interception import Function, layer_type, targets_of
 from lens_pipeline.tracer.keeping import KeptValues
 from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import contents
@@ -31,6 +32,7 @@ from lens_pipeline.tracer.tensors import (
     tensors_in,
     version_numbers,
 )
+from lens_pipeline.tracer.transforms import TransformCall, Transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +56,7 @@ class Recorder:
         self.places = Places(self.model)
         self.lineage = Lineage(self.model.parameters, self.model.buffers)
         self.kept = KeptValues(keep)
+        self.transforms = Transforms(self.lineage.knows, self.transform)
         self._n_calls = 0
         # A recorded call is running: what the witness sees belongs to it.
         self.quiet = False
@@ -66,7 +69,7 @@ class Recorder:
         self, function: Function, run: Callable[..., Any], args: Sequence[Any], kwargs: Any
     ) -> Any:
         """Run a leaf call and write one Op for each tensor it returns."""
-        if torch._C._are_functorch_transforms_active():
+        if self.transforms.running or torch._C._are_functorch_transforms_active():
             return self._call_transformed(function, run, args, kwargs)
         if function.writes and args and is_lazy(args[0]):
             return run(*args, **kwargs)
@@ -89,14 +92,37 @@ class Recorder:
                 del off
         return result
 
-    def unseen(self, name: str, result: Any) -> None:
-        """Count an ATen call that no recorded call has made, unless it brings in a NumPy array."""
-        if self.quiet:
+    def transform(self, done: TransformCall) -> None:
+        """Write one Op for each tensor that a transform of torch.func has returned."""
+        outputs = [tensor for _, tensor in leaves(done.result)]
+        if not outputs:
             return
-        if name == "aten.lift_fresh.default":
-            call = self._new_call("call", _no_function("from_numpy", "fromnumpy"), sys._getframe(1))
-            call.host_reads = self.host_reads.sharing_memory(result)
+        name = done.function.__name__
+        if any(map(callable, done.result if isinstance(done.result, tuple) else ())):
+            self.gaps[f"calls of the function that {name} returned are not followed"] += 1
+        function = dataclasses.replace(_no_function(name, layer_type(name)), func=done.function)
+        # A profile function runs under the interception, which is not to see this.
+        with torch._C.DisableTorchFunction(), _Quiet(self):
+            call = self._new_call("call", function, done.caller)
+            call.seconds = done.seconds
+            self._read(call, done.args, done.kwargs)
+            self._add_outputs(call, outputs, single=isinstance(done.result, torch.Tensor))
+
+    def unseen(self, name: str, result: Any) -> None:
+        """Count an ATen call that no recorded call has made, unless it is known what it did.
+
+        A NumPy array can be brought in, or a tensor get the memory of another, as `copy.copy` does.
+        """
+        if self.quiet or self.transforms.running:
+            return
+        array = name == "aten.lift_fresh.default"
+        source = self.lineage.twin(result) if name.startswith("aten.set_.") else None
+        if array or source is not None:
+            function = _no_function(*(("from_numpy", "fromnumpy") if array else ("set_", "set")))
+            call = self._new_call("call", function, sys._getframe(1))
             with _Quiet(self):
+                self._read(call, () if source is None else (source,), {})
+                call.host_reads = self.host_reads.sharing_memory(result) if array else ()
                 self._add_outputs(call, [result], single=True)
         else:
             inside = self.places.innermost
@@ -114,7 +140,7 @@ class Recorder:
         closing = self.places.leaving(module, n_ops=self.n_ops)
         if closing is None:
             return
-        tensors = [tensor for _, tensor in leaves(output)]
+        tensors = [] if self.transforms.running else [tensor for _, tensor in leaves(output)]
         made = [self.lineage.maker(tensor) for tensor in tensors]
         if any(op is None or op < closing.first for op in made):
             self._name_passed_through(closing, inputs, tensors)
@@ -203,7 +229,8 @@ class Recorder:
         self, function: Function, run: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
         """Run a call on the stand-ins for tensors that vmap, grad and their kin work with."""
-        self.gaps[f"{function.name} inside a torch.func transform is not written down"] += 1
+        if not self.transforms.inside(args, kwargs):
+            self.gaps[f"{function.name} inside a torch.func transform is not written down"] += 1
         with _Quiet(self):
             return run(*args, **kwargs)
 

@@ -1,18 +1,17 @@
 """What is printed of a Trace: structure, totals, the tree of modules, the numbered layers.
 
-"Recurrent" means that the graph of layers has a cycle with an input's contents before it. A layer
-that is only visited twice is none, nor is a loop that fills a mask of the input's shape. The bytes
-of a view are counted in full.
+What "recurrent" means, and to depend on an input, is said in `graph`. The bytes of a view are
+counted in full.
 """
 
 from __future__ import annotations
 
-import graphlib
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.tracer.graph import children
+from lens_pipeline.conditionals.branching import conditionals, decided
+from lens_pipeline.tracer.graph import SHAPE_ONLY, children, is_recurrent
 from lens_pipeline.tracer.module_tree import module_lines
 from lens_pipeline.tracer.wording import (
     counted,
@@ -32,13 +31,7 @@ __all__ = ["MOST_LAYERS", "human_bytes", "report"]
 # layers that a printed trace lists before it leaves out those in the middle
 MOST_LAYERS = 300
 _MOST_MODULE_LINES = 60
-_MOST_GAPS = 12
-# functions that take no more than shape and type from the tensor that they are given
-_NEW = frozenset(
-    f"{made}{like}"
-    for like in ("", "_like")
-    for made in ("zeros", "ones", "empty", "full", "rand", "randn", "randint")
-) | {"new_zeros", "new_ones", "new_empty", "new_empty_strided", "new_full"}
+_MOST_LINES = 12
 _RECURRENT_INSIDE = frozenset({"lstm", "gru", "rnntanh", "rnnrelu"})
 
 
@@ -64,7 +57,7 @@ def report(trace: Any, *, most: int | None = MOST_LAYERS) -> str:
 
 def _structure(trace: Any) -> list[str]:
     visits = [len(layer.ops) for layer in trace.layers if len(layer.ops) > 1]
-    kind = "recurrent" if visits and _has_cycle(trace) else "feedforward"
+    kind = "recurrent" if is_recurrent(trace) else "feedforward"
     again = f", {counted(len(visits), 'layer')} with up to {max(visits)} passes" if visits else ""
     forks = sum(len(readers) > 1 for readers in children(trace))
     branching = f"with branching ({counted(forks, 'tensor')} read more than once)"
@@ -85,13 +78,21 @@ def _host_reads(trace: Any) -> list[str]:
     return asked * bool(tests) + left * bool(others)
 
 
+def _branches(trace: Any) -> list[str]:
+    found = conditionals(trace) if trace.host_reads else ()
+    title = f"Branches decided by tensors: {len(found):,}"
+    lines = decided(found)
+    left = [f"  and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
+    return [title, *(f"  {line}" for line in lines[:_MOST_LINES]), *left] if found else []
+
+
 def _made_inside(trace: Any) -> list[str]:
     """Name the operations that read the contents of no computed tensor and of no state."""
     made = [
         op.label
         for op in trace.ops
         if op.kind == "call"
-        and (op.name in _NEW or not (op.parents or op.parameters or op.buffers))
+        and (op.name in SHAPE_ONLY or not (op.parents or op.parameters or op.buffers))
     ]
     return [f"Made inside, not from an input: {len(made):,} ({listed(made)})"] if made else []
 
@@ -123,7 +124,7 @@ def _time(trace: Any) -> list[str]:
 def _completeness(trace: Any) -> list[str]:
     if trace.complete:
         return ["Complete: yes, every tensor operation was seen"]
-    gaps = [f"  {gap}" for gap in trace.gaps[:_MOST_GAPS]]
+    gaps = [f"  {gap}" for gap in trace.gaps[:_MOST_LINES]]
     left = len(trace.gaps) - len(gaps)
     return ["Complete: NO", *gaps, *([f"  and {left:,} more gaps"] if left else [])]
 
@@ -139,27 +140,13 @@ _SENTENCES: tuple[Callable[[Any], list[str]], ...] = (
     _structure,
     _recurrent_inside,
     _host_reads,
+    _branches,
     _made_inside,
     _tensors,
     _parameters,
     _time,
     _completeness,
 )
-
-
-def _has_cycle(trace: Any) -> bool:
-    """Say whether the Layers that an input leads to, joined by their Ops' parents, form a cycle."""
-    led_to: list[bool] = []
-    before: dict[int, set[int]] = {}
-    for op in trace.ops:
-        parents = () if op.name in _NEW else [one for one in op.parents if led_to[one]]
-        led_to.append(op.kind == "input" or bool(parents))
-        before.setdefault(op.layer, set()).update(trace.ops[one].layer for one in parents)
-    try:
-        graphlib.TopologicalSorter(before).prepare()
-    except graphlib.CycleError:
-        return True
-    return False
 
 
 def _layer_lines(trace: Any, most: int | None) -> list[str]:

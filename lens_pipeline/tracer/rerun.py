@@ -2,12 +2,14 @@
 
 The operations of a forward pass are counted off against those of an earlier Trace. Nothing is
 written down but the values asked for; a pass that computes something else is noticed at the first
-operation that differs, and named.
+operation that differs, and named. The pass can be stopped once it has given the last of them: what
+comes later is then neither run nor compared.
 """
 
 from __future__ import annotations
 
 import contextlib
+import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +21,22 @@ from lens_pipeline.tracer.interception import Function, Interception, Witness, t
 from lens_pipeline.tracer.keeping import Keep, KeptValues
 from lens_pipeline.tracer.run import arguments, named_inputs
 from lens_pipeline.tracer.tensors import leaves, tensors_in
+from lens_pipeline.tracer.transforms import TransformCall, Transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from lens_pipeline.tracer.trace import Trace
+
+# names of Ops that only a dispatch mode sees
+_UNSEEN = frozenset({"from_numpy", "set_"})
+
+
+class PassStopped(BaseException):
+    """Leaves a forward pass that has given all that is wanted.
+
+    Not an Exception, so that a model that catches those does not take it for one of its own.
+    """
 
 
 class StructureError(TraceError):
@@ -57,22 +70,36 @@ def outline(trace: Trace) -> Outline:
 
 
 def rerun(
-    model: torch.nn.Module, inputs: Any, known: Outline, *, keep: Collection[int]
+    model: torch.nn.Module,
+    inputs: Any,
+    known: Outline,
+    *,
+    keep: Collection[int],
+    stop: bool = False,
 ) -> dict[int, torch.Tensor]:
     """Run `model` on new inputs and return the values of the Ops in `keep`, detached, by index.
 
-    `inputs` as in `trace`. Raises StructureError naming the first operation that is not the one
-    that ran before; what the model itself raises passes through.
+    `inputs` as in `trace`. `stop`: leave the pass after the last of them; a model that does not let
+    itself be stopped runs on unobserved. Raises StructureError naming the first operation that is
+    not the one that ran before; what the model itself raises passes through.
     """
     args, kwargs = arguments(inputs)
-    follower = _Follower(known, frozenset(keep))
+    follower = _Follower(known, frozenset(keep), stop=stop)
     modules = dict(model.named_modules())
-    with process_fence(len(modules), lambda: None), generators_kept():
-        for path, tensor in named_inputs(args, kwargs):
+    with (
+        process_fence(len(modules), lambda: None),
+        generators_kept(),
+        contextlib.suppress(PassStopped),
+    ):
+        for path, tensor in named_inputs(args, kwargs, forward=model.forward):
             follower.step(path, tensor)
-        witness = Witness(follower) if "from_numpy" in known.names else contextlib.nullcontext()
+        witness = (
+            Witness(follower) if _UNSEEN.intersection(known.names) else contextlib.nullcontext()
+        )
         with witness, _watched(modules, follower), Interception(follower):
             result = model(*args, **kwargs)
+            if isinstance(result, types.GeneratorType):
+                result = tuple(result)
         for path, tensor in leaves(result):
             follower.step(f"output{path}", tensor)
     follower.finish()
@@ -82,17 +109,24 @@ def rerun(
 class _Follower:
     """Counts operations off against an outline; a listener of the interception."""
 
-    def __init__(self, known: Outline, keep: frozenset[int]) -> None:
+    def __init__(self, known: Outline, keep: frozenset[int], *, stop: bool) -> None:
         self.known = known
         self.kept = KeptValues(Keep(keep))
         self.n_ops = 0
+        # the Op after which nothing is wanted; None to follow the pass to its end
+        self.last = max(keep, default=-1) if stop else None
+        self.stopped = False
+        # kept, since a model that catches exceptions may catch this one too
+        self.difference: StructureError | None = None
         self.passed_through = dict(known.passed_through)
+        self.transforms = Transforms(lambda _: False, self.transform)
 
     def call(
         self, function: Function, run: Callable[..., Any], args: Sequence[Any], kwargs: Any
     ) -> Any:
         """Run a leaf call and count its output tensors."""
-        if torch._C._are_functorch_transforms_active():
+        if self.transforms.running or torch._C._are_functorch_transforms_active():
+            self.transforms.inside(args, kwargs)
             return run(*args, **kwargs)
         targets: list[torch.Tensor] = []
         if function.writes or (kwargs and "out" in kwargs):
@@ -103,23 +137,37 @@ class _Follower:
             self.step(function.name, tensor)
         return result
 
+    def transform(self, done: TransformCall) -> None:
+        """Count what a transform of torch.func has returned."""
+        with torch._C.DisableTorchFunction():
+            for _, tensor in leaves(done.result):
+                self.step(done.function.__name__, tensor)
+
     def unseen(self, name: str, result: Any) -> None:
         """Count what brings in a NumPy array; the known trace has said what else it cannot see."""
         if name == "aten.lift_fresh.default":
             self.step("from_numpy", result)
+        elif name.startswith("aten.set_.") and "set_" in self.known.names:
+            self.step("set_", result)
 
     def step(self, name: str, tensor: torch.Tensor) -> None:
-        """Count one Op, which must be the next of the outline."""
+        """Count one Op, which must be the next of the outline; PassStopped after the last."""
+        if self.stopped:
+            return
         index = self.n_ops
         names = self.known.names
         if index >= len(names) or names[index] != name:
             before = self.known.labels[index] if index < len(names) else "the end"
-            raise StructureError(
+            self.difference = self.difference or StructureError(
                 f"{self.known.model_name} computed {name} where {before} came before (operation "
                 f"{index} of {len(names)}): its graph depends on the input."
             )
+            raise self.difference
         self.n_ops += 1
         self.kept.keep(index, tensor, name=name)
+        if self.last is not None and index >= self.last:
+            self.stopped = True
+            raise PassStopped
 
     def passed(self, address: str, inputs: Any, output: Any) -> None:
         """Count the Ops that stand for inputs which a module has returned as they came."""
@@ -130,8 +178,10 @@ class _Follower:
                 self.step("identity", tensor)
 
     def finish(self) -> None:
-        """Raise StructureError if operations are missing at the end."""
-        if self.n_ops < len(self.known.names):
+        """Raise StructureError if operations differed, or are missing at the end."""
+        if self.difference is not None:
+            raise self.difference
+        if not self.stopped and self.n_ops < len(self.known.names):
             raise StructureError(
                 f"{self.known.model_name} stopped after {self.n_ops} operations where "
                 f"{self.known.labels[self.n_ops]} came before: its graph depends on the input."

@@ -7,10 +7,12 @@ order, also after an exception. The caller's random generators are as they were 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import time
 import types
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
@@ -18,23 +20,34 @@ from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
 from lens_pipeline.tracer.fence import generators_kept, process_fence
 from lens_pipeline.tracer.interception import Interception, Witness
+from lens_pipeline.tracer.inventory import buffers_of, modules_of
 from lens_pipeline.tracer.keeping import Keep
 from lens_pipeline.tracer.modules import Contents, watch_modules
 from lens_pipeline.tracer.recorder import Recorder
+from lens_pipeline.tracer.strangers import now, strangers
 from lens_pipeline.tracer.tensors import leaves
 
 if TYPE_CHECKING:
+    from lens_pipeline.tracer.inventory import ModuleState
     from lens_pipeline.tracer.trace import Trace
 
 What = Literal["all"] | Collection[int] | Keep | None
 
 
+class Inputs(NamedTuple):
+    """Positional and keyword arguments of a model together: `Inputs((x,), {"mask": m})`."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = MappingProxyType({})
+
+
 def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Trace:
     """Run `model` on `inputs` once, unmodified, and return every operation of the forward pass.
 
-    `inputs`: a tuple is the positional arguments, a dict the keyword arguments, anything else the
-    one argument. `keep`: "all" keeps every value, None none, a collection of Op indices those; a
-    Keep says more. Values are detached and are what they were when their operation had run.
+    `inputs`: a tuple is the positional arguments, a dict the keyword arguments, Inputs both,
+    anything else the one argument. `keep`: "all" keeps every value, None none, a collection of Op
+    indices those; a Keep says more. Values are detached and are what they were when their
+    operation had run.
 
     Raises TraceError for something that is not a module or runs outside Python, and ForwardError,
     with the trace until then, for an exception of the model's own; a KeyboardInterrupt goes on as
@@ -49,12 +62,11 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
     args, kwargs = arguments(inputs)
     how = _how(keep)
     recorder = Recorder(model, how)
-    start = time.perf_counter()
     with process_fence(len(recorder.model.modules), recorder.foreign_thread), generators_kept():
+        for path, tensor in named_inputs(args, kwargs, forward=model.forward):
+            recorder.add_input(path, tensor)
+        beginning = _begin(recorder)
         try:
-            for path, tensor in named_inputs(args, kwargs):
-                recorder.add_input(path, tensor)
-            start = time.perf_counter()
             with Witness(recorder), watch_modules(recorder.model, recorder), Interception(recorder):
                 result = model(*args, **kwargs)
                 if isinstance(result, types.GeneratorType):
@@ -62,16 +74,17 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
         except LensError:
             raise
         except Exception as error:
-            partial = _partial(recorder, model, error, start=start)
+            partial = _partial(recorder, model, error, beginning)
             raise ForwardError(_failure(recorder, model, error), partial) from error
         except KeyboardInterrupt as error:
-            vars(error)["partial"] = _partial(recorder, model, error, start=start)
+            vars(error)["partial"] = _partial(recorder, model, error, beginning)
             raise
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - beginning.time
         for path, tensor in leaves(result):
             recorder.add_output(f"output{path}", tensor)
+        recorder.gaps.update(strangers(recorder.ops, beginning.mark))
         recorder.kept.save_before_write(_outliving(recorder.model, args, kwargs))
-        return _chosen(assemble(recorder, model, seconds=seconds), how)
+        return _chosen(_assembled(recorder, model, beginning, seconds=seconds), how)
 
 
 class ForwardError(TraceError):
@@ -82,11 +95,39 @@ class ForwardError(TraceError):
         self.partial = partial
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What was so when the forward pass began."""
+
+    # of time.perf_counter
+    time: float
+    mark: list[Any]
+    module_states: tuple[ModuleState, ...]
+    rng_state: torch.Tensor
+
+
+def _begin(recorder: Recorder) -> _Beginning:
+    states, rng_state = modules_of(recorder.model), torch.get_rng_state()
+    return _Beginning(time.perf_counter(), now(), states, rng_state)
+
+
 def _partial(
-    recorder: Recorder, model: torch.nn.Module, error: BaseException, *, start: float
+    recorder: Recorder, model: torch.nn.Module, error: BaseException, beginning: _Beginning
 ) -> Trace:
     recorder.gaps[f"the forward pass was stopped by {type(error).__name__}"] += 1
-    return assemble(recorder, model, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - beginning.time
+    return _assembled(recorder, model, beginning, seconds=seconds)
+
+
+def _assembled(
+    recorder: Recorder, model: torch.nn.Module, beginning: _Beginning, *, seconds: float
+) -> Trace:
+    return dataclasses.replace(
+        assemble(recorder, model, seconds=seconds),
+        buffers=buffers_of(recorder.model),
+        module_states=beginning.module_states,
+        rng_state=beginning.rng_state,
+    )
 
 
 def _failure(recorder: Recorder, model: torch.nn.Module, error: Exception) -> str:
@@ -119,6 +160,8 @@ def _check(model: Any) -> None:
 
 def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return what `inputs` means as positional and keyword arguments."""
+    if isinstance(inputs, Inputs):
+        return tuple(inputs.args), dict(inputs.kwargs)
     if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
         return inputs, {}
     if type(inputs) is dict:
@@ -147,14 +190,29 @@ def _chosen(traced: Trace, how: Keep) -> Trace:
 
 
 def named_inputs(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], *, forward: Callable[..., Any]
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield each input tensor once, with its place in the arguments."""
+    """Yield each input tensor once, with its place in the arguments of `forward`.
+
+    As `input.x`, `input.x[0].mask`; `input[1]` for one among the arguments without a name.
+    """
     seen: set[int] = set()
-    for path, tensor in (*leaves(args, "input"), *leaves(kwargs, "input")):
+    names = _names_by_position(forward)
+    names += [f"input[{number}]" for number in range(len(names), len(args))]
+    given = (found for name, arg in zip(names, args, strict=False) for found in leaves(arg, name))
+    for path, tensor in (*given, *leaves(kwargs, "input")):
         if id(tensor) not in seen:
             seen.add(id(tensor))
             yield path, tensor
+
+
+def _names_by_position(forward: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(forward).parameters.values()
+    except (TypeError, ValueError):  # a callable that does not tell
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [f"input.{one.name}" for one in parameters if one.kind in kinds]
 
 
 def _outliving(

@@ -71,11 +71,13 @@ class Sites:
 
     def all(self) -> tuple[Site, ...]:
         """Return the sites in the order of their numbers."""
-        return tuple(self._site(*key) for key in self._numbers)
-
-    def _site(self, parent: int | None, module: str, *chain: int) -> Site:
-        pairs = zip(chain[::2], chain[1::2], strict=True)
-        return Site(parent, module, tuple((self._codes[code], offset) for code, offset in pairs))
+        code = self._codes.__getitem__
+        return tuple(
+            [
+                Site(key[0], key[1], tuple(zip(map(code, key[2::2]), key[3::2], strict=True)))
+                for key in self._numbers
+            ]
+        )
 
     def _learn(self, code: CodeType) -> list[int] | None:
         self._codes[id(code)] = code

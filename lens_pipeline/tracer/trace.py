@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, final
 
 from lens_pipeline.errors import SelectorError
 from lens_pipeline.tracer.lookup import Directory, directory, find_op, find_place, keys_of
+from lens_pipeline.tracer.notebook import notebook_html
 from lens_pipeline.tracer.op_report import op_report, passes_report
 from lens_pipeline.tracer.records import Op
 from lens_pipeline.tracer.report import report
 
 if TYPE_CHECKING:
+    import torch
+
+    from lens_pipeline.tracer.inventory import Buffer, ModuleState
     from lens_pipeline.tracer.records import HostRead, Layer, ModuleCall, Parameter, Site
 
 
@@ -43,6 +47,12 @@ class Trace:
     gaps: tuple[str, ...]
     # wall time of the traced forward pass
     seconds: float
+    # every buffer of the model, used or not, as it was when the pass began
+    buffers: tuple[Buffer, ...] = ()
+    # what the modules were when the pass began, in the order of `modules`
+    module_states: tuple[ModuleState, ...] = ()
+    # state of torch's CPU generator when the pass began, for torch.set_rng_state
+    rng_state: torch.Tensor | None = None
 
     def __getitem__(self, key: str | int) -> FoundOp:
         """Return the Op that `key` names; printing it gives its report.
@@ -87,6 +97,14 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<Trace of {self.model_name}: {len(self.ops)} ops, {len(self.layers)} layers>"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return what a notebook shows, and the line that a plain prompt shows."""
+        del include, exclude  # the caller chooses among the two by itself
+        return {"text/plain": repr(self), "text/html": notebook_html(self)}
 
     @functools.cached_property
     def _directory(self) -> Directory:

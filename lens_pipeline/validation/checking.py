@@ -9,12 +9,15 @@ model's state, of the inputs or of the random generators is changed.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from lens_pipeline.errors import TraceError
-from lens_pipeline.tracer.run import trace
+from lens_pipeline.tracer.fence import generators_kept
+from lens_pipeline.tracer.run import arguments, trace
 from lens_pipeline.validation.metadata import METADATA_CHECKS, REPLAY_NEEDS
 from lens_pipeline.validation.ops import check_ops
 from lens_pipeline.validation.replay import snapshot
@@ -31,13 +34,16 @@ def validate(model: torch.nn.Module, inputs: Any = ()) -> Report:
     """Trace `model` on `inputs` and check the trace in every respect.
 
     `inputs` are those of `trace`. Runs without gradients and takes the time of some twenty forward
-    passes. Raises what the model's forward raises, and TraceError as `trace` does.
+    passes. A model with lazy modules is checked in a copy that has run once. Raises what the
+    model's forward raises, and TraceError as `trace` does.
 
     >>> import torch
     >>> report = validate(torch.nn.Linear(2, 2), torch.ones(1, 2))
     >>> report.ok, report.ops[1].label, report.ops[1].outcome
     (True, 'linear_1_1', 'validated')
     """
+    if isinstance(model, torch.nn.Module) and any(map(is_lazy, model.parameters())):
+        model = _initialised(model, inputs)
     with torch.no_grad(), state_kept(model):
         traced = trace(model, copied(inputs))
     return check(traced, model, inputs=inputs)
@@ -63,6 +69,15 @@ def check(traced: Trace, model: torch.nn.Module, *, inputs: Any = None) -> Repor
     ops = check_ops(traced, state)
     checks += check_whole(Context(traced, model, inputs, state, ops))
     return Report(traced.model_name, tuple(checks), tuple(ops))
+
+
+def _initialised(model: torch.nn.Module, inputs: Any) -> torch.nn.Module:
+    """Return a copy of a model with lazy modules whose parameters are there."""
+    model = deepcopy(model)
+    args, kwargs = arguments(copied(inputs))
+    with torch.no_grad(), generators_kept():
+        model(*args, **kwargs)
+    return model
 
 
 def _completeness(traced: Trace) -> Check:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from lens_pipeline.tracer.graph import origins
 from lens_pipeline.tracer.interception import layer_type
 from lens_pipeline.tracer.labels import layer_labels, op_label
 from lens_pipeline.tracer.records import OpRef, StateRef
 from lens_pipeline.tracer.tensors import nbytes
-from lens_pipeline.validation.replay import calls, origins, references_of
+from lens_pipeline.validation.replay import calls, references_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

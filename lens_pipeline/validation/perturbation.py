@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lens_pipeline.validation.replay import origins, references
+from lens_pipeline.tracer.graph import origins, references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

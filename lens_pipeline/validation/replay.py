@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
 from lens_pipeline.tracer.tensors import leaves
 
@@ -191,26 +192,9 @@ def replace_leaves(value: Any, replace: Callable[[Any], Any]) -> Any:
     return replace(value)
 
 
-def references(arguments: Any) -> list[TensorRef]:
-    """Return every tensor reference in nested arguments, in order."""
-    found: list[TensorRef] = []
-
-    def note(leaf: Any) -> None:
-        if isinstance(leaf, TensorRef):
-            found.append(leaf)
-
-    replace_leaves(arguments, note)
-    return found
-
-
 def references_of(op: Op) -> list[TensorRef]:
     """Return every tensor reference in the arguments of an Op, in order."""
-    return references((op.args, op.kwargs))
-
-
-def origins(ref: TensorRef) -> tuple[int, ...]:
-    """Return the Ops that a referenced tensor's contents came from."""
-    return (ref.op, *ref.writers) if isinstance(ref, OpRef) else ref.writers
+    return list(references((op.args, op.kwargs)))
 
 
 def _call(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:

@@ -207,31 +207,37 @@ def copied(inputs: Any) -> Any:
 def state_kept(model: torch.nn.Module) -> Iterator[None]:
     """Let the model work on copies of its buffers and tensor attributes, then put all state back.
 
-    Kept values may lie in the memory of the model's tensors, so nothing is put back by writing into
-    that memory: buffers and attributes are exchanged, a rewritten parameter gets other memory.
+    What forward has replaced, added or removed is put back as it was: parameters, buffers, modules
+    and attributes; what it did inside lists and dicts of its own is not. Kept values may lie in the
+    memory of the model's tensors, so nothing is put back by writing into that memory: a rewritten
+    parameter gets other memory.
     """
     parameters = [(tensor, copy(tensor)) for tensor in _initialised(model)]
     places = [place for module in model.modules() for place in _places(module)]
-    before = [
-        {n: t for n, t in place.items() if t is None or isinstance(t, torch.Tensor)}
-        for place in places
-    ]
+    before = [dict(place) for place in places]
     copies = Copies()
-    for place, tensors in zip(places, before, strict=True):
-        place.update({name: None if t is None else copies(t) for name, t in tensors.items()})
+    for place in places:
+        tensors = {name: value for name, value in place.items() if _is_own(value)}
+        place.update({name: copies(tensor) for name, tensor in tensors.items()})
     try:
         yield
     finally:
-        for place, tensors in zip(places, before, strict=True):
-            place.update(tensors)
+        for place, was in zip(places, before, strict=True):
+            place.clear()
+            place.update(was)
         for tensor, contents in parameters:
             if not same(tensor, contents):
                 tensor.data = contents
 
 
 def _places(module: torch.nn.Module) -> list[dict[str, Any]]:
-    """Return where a module keeps tensors that are not parameters; a scripted one shows none."""
-    return [place for place in (module._buffers, vars(module)) if type(place) is dict]
+    """Return the dicts by which a module knows its state; a scripted one shows none."""
+    places = (module._parameters, module._buffers, module._modules, vars(module))
+    return [place for place in places if isinstance(place, dict)]
+
+
+def _is_own(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter)
 
 
 def _initialised(model: torch.nn.Module) -> list[torch.Tensor]:

@@ -209,3 +209,19 @@ def test_autograd_bytes_leave_out_parameters_and_know_what_they_do_not_know() ->
     kinds = dict(zip(found["type"], found["autograd_bytes"], strict=True))
     assert kinds["lstm"] in (None, 0)
     assert None in found["autograd_bytes"]
+
+
+def test_what_runs_under_a_transform_is_unknown() -> None:
+    """The inside of vmap is code of the user, which is not run again: its cost is empty."""
+
+    class Maps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 2)
+            self.register_buffer("shift", torch.zeros(2))
+
+        def forward(self, x):
+            return torch.vmap(lambda row: self.fc(row) + self.shift)(x)
+
+    found = table(trace(Maps(), torch.ones(3, 2)), columns=["type", "flops"])
+    assert found == {"type": ["input", "vmap", "output"], "flops": [0, None, 0]}

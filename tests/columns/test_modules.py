@@ -155,7 +155,15 @@ def test_parameters_know_their_users_and_their_other_names(traced) -> None:
 def test_buffers_know_their_readers(traced) -> None:
     """Running statistics are read by batch norm, and written by it only in training."""
     rows = _by(traced, "buffers", "address")
-    assert set(rows) == {"norm.running_mean", "norm.running_var"}
+    mean = Shared().norm.running_mean
+    assert rows["norm.running_mean"]["shape"] == list(mean.shape)
+    assert rows["norm.running_mean"]["bytes"] == mean.numel() * 4
+    assert rows["norm.running_mean"]["persistent"] is True
+    assert {name: row["is_used"] for name, row in rows.items()} == {
+        "norm.running_mean": True,
+        "norm.running_var": True,
+        "norm.num_batches_tracked": False,
+    }
     assert rows["norm.running_mean"]["read_by"] == ["batchnorm_1_4"]
     assert rows["norm.running_mean"]["module_class"] == "BatchNorm1d"
     assert rows["norm.running_mean"]["n_writes"] == 0
@@ -190,3 +198,34 @@ def test_ops_of_a_module_that_calls_itself_count_once() -> None:
     (row,) = _by(traced, "modules", "address").values()
     assert (row["n_calls"], row["n_ops"]) == (3, 3)
     assert _by(traced, "module_calls", "call")[":2"]["n_ops"] == 2
+
+
+def test_modules_know_their_class_and_state() -> None:
+    """Addresses, class with its home, mode and the user's hooks are those of the modules."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.Linear(2, 2))
+    model.add_module("again", model[0])
+    model[1].eval()
+    model[2].register_forward_hook(lambda *_: None)
+    rows = _by(trace(model, torch.ones(1, 2)), "modules", "address")
+    assert rows["0"]["addresses"] == ["0", "again"]
+    assert rows["0"]["is_shared"] is True
+    assert rows["0"]["qualified_class"] == "torch.nn.modules.linear.Linear"
+    assert [row["is_training"] for row in rows.values()] == [True, True, False, True]
+    assert [row["n_hooks"] for row in rows.values()] == [0, 0, 0, 1]
+
+
+def test_random_state_repeats_the_numbers() -> None:
+    """The state of the generator is that of the beginning: from it the same numbers are drawn."""
+
+    class Draws(nn.Module):
+        def forward(self, x):
+            return x + torch.rand(3)
+
+    traced = trace(Draws(), torch.zeros(3))
+    torch.set_rng_state(traced.rng_state)
+    assert torch.equal(traced[-1].value, torch.rand(3))
+    (row,) = _by(traced, "model", "model").values()
+    (later,) = _by(trace(Draws(), torch.zeros(3)), "model", "model").values()
+    assert row["rng_state"] != later["rng_state"]
+    assert row["n_random_ops"] == 1
+    assert row["internal_sources"] == ["rand_1_1"]

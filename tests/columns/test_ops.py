@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from lens_pipeline import trace
 from lens_pipeline.columns import table
+from lens_pipeline.tracer.keeping import Keep
 from tests import zoo
 
 
@@ -192,3 +193,55 @@ def test_numbers_that_went_through_python_are_named_at_both_ends() -> None:
     traced = trace(ThroughPython(), torch.ones(3))
     assert _row(traced, "sum_1", "host_reads") == {"host_reads": ["item"]}
     assert _row(traced, "mul_1", "from_host_reads") == {"from_host_reads": ["sum_1_1"]}
+
+
+def test_what_a_postfunction_made_is_described() -> None:
+    """Shape, type and size of the transformed value; empty where nothing was transformed."""
+    half = Keep(postfunction=lambda value: value.flatten(1)[:, :2].half())
+    traced = trace(nn.Linear(4, 4), torch.ones(3, 4), keep=half)
+    found = _row(traced, "linear_1", "transformed_shape", "transformed_dtype", "transformed_bytes")
+    assert list(found.values()) == [[3, 2], "float16", 12]
+    plain = trace(nn.Linear(4, 4), torch.ones(3, 4))
+    assert set(_row(plain, "linear_1", *found).values()) == {None}
+
+
+def test_labels_and_intensity() -> None:
+    """The numbers of a label, the other visits, and FLOPs per byte by hand."""
+    traced = trace(zoo.HandUnrolled(), torch.ones(2, 5))
+    assert _row(traced, "relu_1:2", "type_index") == {"type_index": 1}
+    two = trace(zoo.NestedLoops(), torch.ones(2))
+    assert {op.label: _row(two, op.label, "type_index")["type_index"] for op in two.ops} == {
+        op.label: int(op.label.split("_")[1]) for op in two.ops
+    }
+    visits = _row(traced, "linear_1:2", "same_layer_ops")["same_layer_ops"]
+    assert visits == ["linear_1_1:1", "linear_1_1:2"]
+    linear = trace(nn.Linear(5, 5, bias=False), torch.ones(2, 5))
+    moved = 4 * (2 * 5 + 5 * 5 + 2 * 5)
+    row = _row(linear, "linear_1", "arithmetic_intensity")
+    assert row["arithmetic_intensity"] == pytest.approx(2 * 2 * 5 * 5 / moved)
+
+
+def test_internal_ancestors_are_the_calls_without_parents() -> None:
+    """What was made inside is behind what was computed from it, and not behind itself."""
+    traced = trace(zoo.MadeInside(), torch.zeros(2, 3))
+    made = [op.label for op in traced.ops if op.kind == "call" and not op.parents]
+    assert _row(traced, "output", "internal_ancestors")["internal_ancestors"] == made
+    assert _row(traced, made[0], "internal_ancestors")["internal_ancestors"] == []
+    assert _row(traced, "input_1", "internal_ancestors")["internal_ancestors"] == []
+
+
+class Chooses(nn.Module):
+    """`where` as a method, whose condition comes second, and operators named as object methods."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.where(x == 1 * x, F.interpolate(x, scale_factor=2)[:, :, :2, :2])
+
+
+def test_where_as_a_method_and_comparisons_have_their_arguments() -> None:
+    """The condition is not taken for the tensor, and `__eq__` is no operator of ATen."""
+    traced = trace(Chooses(), torch.ones(1, 1, 2, 2))
+    assert str(table(traced)["arguments"][traced["where"].index]).startswith(
+        "where(self=input_1_0, condition=eq_1"
+    )
+    row = _row(traced, "upsample", "flops", "is_random")
+    assert row == {"flops": 0, "is_random": False}

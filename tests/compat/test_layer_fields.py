@@ -117,7 +117,7 @@ def test_ends(branches: ModelHistory) -> None:
     noise, dead = branches["rand"], branches["tanh"]
     assert fields(noise, "is_internally_initialized", "has_input_ancestor") == [True, False]
     assert fields(dead, "is_internally_terminated", "feeds_output") == [True, False]
-    assert fields(branches[0], "is_input_layer", "io_role") == [True, "input[0]"]
+    assert fields(branches[0], "is_input_layer", "io_role") == [True, "input.x"]
     assert fields(branches[-1], "is_output_layer", "io_role") == [True, "output[1]"]
 
 

@@ -51,7 +51,7 @@ def test_what_cannot_be_drawn(given: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(("mode", "rolled"), [("rolled", True), ("unrolled", False)])
 def test_picture_is_that_of_draw(tmp_path: Path, mode: str, *, rolled: bool) -> None:
     """The text returned and written is what `draw` makes of the trace."""
-    model, x = zoo.Stack(), torch.ones(1, 5)
+    model, x = zoo.Siamese(), torch.ones(1, 5)
     text = tl.show_model_graph(
         model, x, vis_mode=mode, vis_nesting_depth=1, vis_outpath=str(tmp_path / "net.dot")
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 import torch
 
 from lens_pipeline import trace
+from lens_pipeline.columns import table
 from lens_pipeline.tracer import graph
 from tests import zoo
 
@@ -25,6 +27,55 @@ def test_tensors_made_inside_do_not_depend_on_the_input() -> None:
     depends = graph.depends_on_input(traced)
     assert not depends[traced["rand_1"].index]
     assert depends[traced["add_1"].index]
+
+
+class Reads(torch.nn.Module):
+    """Runs a function."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (torch.zeros_like, False),
+        (lambda x: x.new_ones(2), False),
+        (lambda x: torch.rand_like(x) * 2, False),
+        (lambda x: torch.full_like(x, x.max()), True),
+        (lambda x: x.new_tensor(3.0) + x, True),
+        (lambda x: torch.zeros_like(x).copy_(x), True),
+    ],
+    ids=["zeros_like", "new_ones", "rand_like", "full_like", "new_tensor", "copied into"],
+)
+def test_shape_alone_is_no_dependence(function, *, expected: bool) -> None:
+    """To depend on an input is to be computed from its contents; the tables say the same."""
+    traced = trace(Reads(function), torch.ones(2))
+    assert graph.depends_on_input(traced)[-1] is expected
+    assert table(traced, columns=["has_input_ancestor"])["has_input_ancestor"][-1] is expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (zoo.Recurrent(), True),
+        (zoo.Recurrent(times=1), False),
+        (zoo.ThreeSines(), True),
+        (zoo.Siamese(), False),
+        (zoo.Stack(), False),
+    ],
+    ids=["loop", "one round", "one op", "siamese", "stack"],
+)
+def test_recurrent_has_one_meaning(model: torch.nn.Module, *, expected: bool) -> None:
+    """The graph, the report and the table of the model agree on what is recurrent."""
+    traced = trace(model, torch.ones(2, 5))
+    assert graph.is_recurrent(traced) is expected
+    assert table(traced, "model")["is_recurrent"] == [expected]
+    assert ("recurrent," in str(traced)) is expected
 
 
 def test_containing_calls_go_from_the_model_inwards() -> None:

@@ -88,7 +88,7 @@ def test_every_key_of_one_op(alexnet: Trace, key: str | int) -> None:
             ("1:3", "linear_1_1:3"),
         ),
         *(("fc:3", "linear_1_1:3"), ("fc:-4", "linear_1_1:1"), ("fc.bias:2", "linear_1_1:2")),
-        *(("input[0]", "input_1_0"), ("output", "output_1_4"), ("LIN:2", "linear_1_1:2")),
+        *(("input.x", "input_1_0"), ("output", "output_1_4"), ("LIN:2", "linear_1_1:2")),
     ],
 )
 def test_passes(recurrent: Trace, key: str, label: str) -> None:

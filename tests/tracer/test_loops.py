@@ -81,3 +81,55 @@ def test_interval_that_returns_to_a_parameter_is_a_loop() -> None:
     assert find_layers(visits(["a", "b", "a", "b"]))[0] == [0, 1, 2, 3, 0, 1, 2, 3]
     assert find_layers(visits(["a", "b", "c"]))[0] == [0, 1, 2, 3, 4, 5]
     assert find_layers(visits(["a", "a", "a"]))[1] == [1, 1, 2, 2, 3, 3]
+
+
+def layers_of(rounds: list[tuple[str, ...]], *, before: tuple[str, ...] = ()) -> list[int]:
+    """Layers of the op without parameters that stands before the parameters of each round."""
+    found = [Visit("linear", (name,), site=0, module="", parents=()) for name in before]
+    at = []
+    for names in rounds:
+        at.append(len(found))
+        found.append(Visit("sin", (), site=1, module="", parents=()))
+        found += [Visit("linear", (name,), site=2, module="", parents=()) for name in names]
+    layers = find_layers(found)[0]
+    numbers = {layer: number for number, layer in enumerate(dict.fromkeys(layers[i] for i in at))}
+    return [numbers[layers[i]] for i in at]
+
+
+@pytest.mark.parametrize("before", [(), ("embed",), ("tied",)])
+def test_body_that_begins_without_a_parameter(before: tuple[str, ...]) -> None:
+    """The first op of a loop's body has a pass for each round; that of a stack has one."""
+    assert layers_of([("a",), ("a",), ("a", "head")], before=before) == [0, 0, 0]
+    assert layers_of([("a", "b"), ("a", "b")], before=before) == [0, 0]
+    assert layers_of([("a",), ("b",), ("c",)], before=before) == [0, 1, 2]
+    assert layers_of([("a",), ("b",), ("c", "tied")], before=before) == [0, 1, 2]
+    assert layers_of([("a",), ("b",), ("a",), ("b",)], before=before) == [0, 1, 0, 1]
+    assert layers_of([("a",), ("a",), ("b",), ("b",)], before=before)[:2] == [0, 0]
+
+
+def test_blocks_that_are_run_twice_each_stay_apart() -> None:
+    """Blocks a, a, b, b: what stands behind them is one layer for a and another one for b."""
+    visits = []
+    for number, parameter in enumerate("aabb"):
+        visits.append(Visit("linear", (parameter,), site=0, module="", parents=()))
+        visits.append(Visit("relu", (), site=1, module="", parents=(2 * number,)))
+    assert find_layers(visits)[0] == [0, 1, 0, 1, 2, 3, 2, 3]
+
+
+class PeeledLoop(torch.nn.Module):
+    """The last round of a loop stands on lines of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = torch.nn.Linear(5, 5)
+
+    def forward(self, x):
+        for _ in range(3):
+            x = torch.relu(self.fc(x))
+        x = self.fc(x)
+        return torch.relu(x)
+
+
+def test_a_round_on_its_own_lines_is_a_round() -> None:
+    """A hand-unrolled last round goes on counting the passes."""
+    assert passes(PeeledLoop()) == "linear_1_1x4 relu_1_2x4"

@@ -76,7 +76,7 @@ def test_inputs_outputs_and_ends() -> None:
     traced = trace(zoo.ThreeSines(), torch.ones(2))
     first, last = str(traced[0]), str(traced[-1])
     assert line(first, "Parents") == "Parents: none"
-    assert line(first, "Function") == "Function: none, this is input[0]"
+    assert line(first, "Function") == "Function: none, this is input.x"
     assert line(first, "Inside") == "Inside module: none"
     assert line(last, "Children") == "Children: none"
     assert line(first, "Parameters") == "Parameters: none"

@@ -80,3 +80,48 @@ def test_outline_travels() -> None:
     rerun(model, torch.ones(1, 3, 32, 32), known, keep=[])
     assert not any(module._forward_hooks for module in model.modules())
     assert torch._C._len_torch_function_stack() == 0
+
+
+def test_a_pass_stops_after_the_last_op_that_is_wanted() -> None:
+    """What comes later does not run, in inner functions as between modules; nothing is left."""
+
+    class Counting(torch.nn.Module):
+        ends = 0
+
+        def forward(self, x):
+            y = torch.nn.functional.relu(torch.sin(x))
+            y = y * 2
+            self.ends += 1
+            return y.add_(1)
+
+    model, x = Counting(), torch.randn(2, 3)
+    known = outline(trace(model, x, keep=None))
+    for last in range(1, len(known.names) - 1):
+        model.ends = 0
+        values = rerun(model, x, known, keep=[last], stop=True)
+        assert torch.equal(values[last], trace(model, x).ops[last].value)
+        assert model.ends == 1 + (known.names[last] == "add_")
+    assert torch._C._len_torch_function_stack() == 0
+
+
+@pytest.mark.parametrize("kind", [Exception, BaseException])
+def test_a_model_that_catches_everything_cannot_hide(kind: type[BaseException]) -> None:
+    """A stop that is swallowed keeps its values; a difference that is swallowed is told."""
+
+    class Catching(torch.nn.Module):
+        other = False
+
+        def forward(self, x):
+            try:
+                y = torch.cos(x) if self.other else torch.sin(x)
+            except kind:
+                y = x
+            return y.mul_(3)
+
+    model, x = Catching(), torch.randn(2, 3)
+    known = outline(trace(model, x.clone(), keep=None))
+    values = rerun(model, x.clone(), known, keep=[1], stop=True)
+    assert torch.equal(values[1], torch.sin(x))
+    model.other = True
+    with pytest.raises(StructureError, match="computed cos where sin"):
+        rerun(model, x.clone(), known, keep=[1])

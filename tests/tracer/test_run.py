@@ -230,3 +230,31 @@ def test_keep_some_or_none() -> None:
     assert [op.index for op in some.ops if op.value is not None] == [2, 3]
     assert all(op.value is None for op in none.ops)
     assert [op.label for op in none.ops] == [op.label for op in some.ops]
+
+
+class Buffers(torch.nn.Module):
+    """One buffer at two addresses, one that no state_dict has, none that is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3, dtype=torch.float64))
+        self.inner = torch.nn.BatchNorm1d(2, affine=False)
+        self.inner.register_buffer("same", self.mean)
+        self.register_buffer("cache", torch.zeros(2, 2), persistent=False)
+
+    def forward(self, x):
+        return x + 1
+
+
+def test_buffers_are_listed_with_what_they_are() -> None:
+    """Every buffer of the model, used or not, once, as torch itself says."""
+    model = Buffers()
+    found = {one.addresses[0]: one for one in trace(model, torch.ones(2)).buffers}
+    assert found["mean"].addresses == ("mean", "inner.same")
+    assert not found["cache"].persistent
+    for name, buffer in model.named_buffers():
+        one = found[name]
+        assert (one.shape, one.dtype) == (buffer.shape, buffer.dtype)
+        assert one.nbytes == buffer.untyped_storage().nbytes()
+        assert one.persistent == (name in model.state_dict())
+    assert len(found) == len(list(model.named_buffers()))

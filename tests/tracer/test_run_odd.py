@@ -71,18 +71,6 @@ def test_nested_tensor_is_a_named_error() -> None:
         trace(MakesNested(), torch.ones(3))
 
 
-def test_transforms_are_reported_as_gaps() -> None:
-    """Inside vmap there are only stand-ins for tensors: the trace says that it is incomplete."""
-
-    class Maps(torch.nn.Module):
-        def forward(self, x):
-            return torch.vmap(lambda row: row.sin().sum())(x)
-
-    traced = trace(Maps(), torch.ones(2, 3))
-    assert not traced.complete
-    assert "sin inside a torch.func transform is not written down" in " ".join(traced.gaps)
-
-
 def test_deep_graph_with_gradients_is_freed_safely() -> None:
     """Looking at autograd nodes must not make torch free 60,000 of them by recursion."""
 

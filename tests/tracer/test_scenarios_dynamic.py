@@ -25,6 +25,8 @@ WHOLE = {
     "gradient_midway": Runs(zoo_dynamic.gradient_midway),
     "data_read": Runs(zoo_dynamic.data_read),
     "data_written": Runs(zoo_dynamic.data_written),
+    "mapped": Runs(zoo_dynamic.mapped),
+    "gradient_function": Runs(zoo_dynamic.gradient_function),
     "FunctionalCall": zoo_dynamic.FunctionalCall(),
     "autocast_region": Runs(zoo_dynamic.autocast_region),
     "device_context": Runs(zoo_dynamic.device_context),
@@ -127,12 +129,13 @@ def test_autograd_goes_through_a_trace() -> None:
 
 
 @pytest.mark.parametrize("name", ["mapped", "gradient_function"])
-def test_transforms_are_traced_or_reported(name: str) -> None:
-    """vmap and grad leave the plain values; where their inside is not seen, the trace says so."""
+def test_transforms_are_one_op(name: str) -> None:
+    """vmap and grad are one op, from their argument to their result."""
     traced = traced_like_plain(Runs(getattr(zoo_dynamic, name)))
-    before_add = traced["add_1"].parents
-    assert before_add or not traced.complete
-    assert traced.complete or "torch.func transform" in " ".join(traced.gaps)
+    transform = "vmap" if name == "mapped" else "grad"
+    assert types(traced) == f"{transform} add"
+    assert parents(traced, "add_1") == [f"{transform}_1_1"]
+    assert parents(traced, f"{transform}_1") == ["input_1_0"]
 
 
 def test_functional_call_leads_back_to_the_parameters() -> None:

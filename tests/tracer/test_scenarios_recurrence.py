@@ -15,25 +15,16 @@ from tests import zoo, zoo_loops
 from tests.tracer.plain import seed, traced_like_plain
 from tests.tracer.test_loops import passes
 
-FIRST_VISIT = (
-    "before the first visit of a loop no parameter was used, so it is taken for another layer"
-)
-
 CASES = [
     (zoo_loops.TiedStack(), "linear_1_1x2 linear_2_2x1"),
     (zoo_loops.ParallelLoops(), "linear_1_1x3 sin_1_2x3 linear_2_3x2 sin_2_4x2 add_1_5x1"),
     (zoo_loops.InterleavedLinear(), "neg_1_1x1 linear_1_2x6 add_1_3x1"),
     (zoo_loops.Diamond(), "linear_1_1x3 sin_1_2x3 cos_1_3x3 add_1_4x3"),
     (zoo_loops.CollectsOutputs(), "linear_1_1x3 mul_1_2x3 stack_1_3x1"),
-    pytest.param(
-        zoo_loops.InputInjected(),
-        "add_1_1x4 sin_1_2x4 linear_1_3x4",
-        marks=pytest.mark.xfail(strict=True, reason=FIRST_VISIT),
-    ),
-    pytest.param(
+    (zoo_loops.InputInjected(), "add_1_1x4 sin_1_2x4 linear_1_3x4"),
+    (
         zoo_loops.InTurn(),
         "add_1_1x2 linear_1_2x2 sin_1_3x2 sub_1_4x2 linear_2_5x2 sin_2_6x2 add_2_7x1",
-        marks=pytest.mark.xfail(strict=True, reason=FIRST_VISIT),
     ),
 ]
 

@@ -8,9 +8,11 @@ import random
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.rerun import outline, rerun
 from lens_pipeline.validation.checking import validate
 from tests import zoo, zoo_kinds, zoo_values
 from tests.tracer.plain import GRID, parents, seed, traced_like_plain
@@ -172,3 +174,63 @@ def test_deep_copy_is_an_op() -> None:
     """copy.deepcopy of a tensor is one op with the tensor as its parent."""
     traced = traced_like_plain(Runs(zoo_kinds.deep_copied))
     assert parents(traced, "deepcopy_1") == ["detach_1_2"]
+
+
+class Copies(nn.Module):
+    """Copies tensors without their memory."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(2))
+        self.register_buffer("shift", torch.rand(2))
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def copies_a_result(_, x):
+    return copy.copy(x * 2) + 1
+
+
+def copies_then_writes(_, x):
+    y = x * 2
+    shallow = copy.copy(y)
+    y.add_(1)
+    return shallow * 3
+
+
+def takes_the_memory(_, x):
+    return torch.empty(0).set_(x) + 1
+
+
+SHALLOW = {
+    copies_a_result: ["mul_1_1"],
+    (lambda _, x: copy.copy(x) + 1): ["input_1_0"],
+    (lambda _, x: copy.copy((x * 2)[0]) + 1): ["getitem_1_2"],
+    copies_then_writes: ["mul_1_1"],
+    takes_the_memory: ["input_1_0"],
+}
+
+
+@pytest.mark.parametrize("function", SHALLOW, ids=lambda one: one.__name__)
+def test_shallow_copy_keeps_the_lineage(function) -> None:
+    """copy.copy gives a tensor the memory of another, of which it is an op; later writes count."""
+    model = Copies(function)
+    traced = traced_like_plain(model)
+    assert traced.complete, traced.gaps
+    assert parents(traced, "set_1") == SHALLOW[function]
+    assert validate(model, GRID).ok
+    known = outline(traced)
+    last = len(known.names) - 1
+    assert torch.equal(rerun(model, GRID, known, keep=[last])[last], traced.ops[-1].value)
+
+
+def test_shallow_copy_of_state_is_state() -> None:
+    """A copied buffer and a copied parameter are still read as what they are."""
+    buffer = traced_like_plain(Copies(lambda m, x: copy.copy(m.shift) + x))
+    assert buffer["set_1"].buffers == ("shift",)
+    parameter = traced_like_plain(Copies(lambda m, x: copy.copy(m.weight) + x))
+    assert parameter["add_1"].parameters == ("weight",)
+    assert buffer.complete
+    assert parameter.complete
