@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
+from lens_pipeline.atomic import remove_leftovers, replacing, write_text
 from lens_pipeline.errors import StoreError
-from lens_pipeline.store.atomic import remove_leftovers, replacing, write_text
 
 
 def test_a_name_shows_the_old_content_until_the_new_is_whole(tmp_path):

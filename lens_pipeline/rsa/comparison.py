@@ -59,10 +59,23 @@ COLUMNS = (
     "layer",
     "pass",
     "reference",
+    # of the reference; empty, and NaN, where it names none
+    "region",
+    "time_ms",
     "measure",
     # mean over subjects, and its standard error (NaN with one subject)
     "score",
     "sem",
+    # of the bootstrap (NaN without one): confidence interval, one-sided p against 0, the same
+    # corrected for all layers and passes, and two-sided corrected p against the lower ceiling
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_corrected",
+    "p_ceiling",
+    # what was drawn, empty without a bootstrap, and how many draws were evaluated
+    "resampled",
+    "n_bootstrap",
     # bounds of the noise ceiling over subjects (NaN with one subject)
     "ceiling_lower",
     "ceiling_upper",
@@ -204,6 +217,8 @@ def _scores(rdm_set: RdmSet, reference: Reference, *, measure: str) -> pd.DataFr
             "layer": list(rdms.rdm_descriptors["layer"]),
             "pass": list(rdms.rdm_descriptors["pass"]),
             "reference": reference.name,
+            "region": reference.region,
+            "time_ms": float("nan") if reference.time is None else reference.time,
             "measure": measure,
             "score": each.mean(axis=1),
             "sem": each.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else float("nan"),

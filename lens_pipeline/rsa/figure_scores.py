@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lens_pipeline.rsa.comparison import COMPARISONS
 from lens_pipeline.rsa.figures import (
     HEAD,
@@ -28,12 +30,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lens_pipeline.rsa.rdms import Flag
+    from lens_pipeline.rsa.scatter import Doubles
 
 _PANEL_HEIGHT = 2.7
 # inches between panels: room for the name of the reference
 _GAP = 0.45
 # inches left and right of the panels: the axis label, the words beside the ceiling
 _LEFT, _RIGHT = 0.85, 1.75
+# what confidence intervals are over
+_DRAWN = {
+    "dual": "stimuli and subjects",
+    "both": "stimuli and subjects",
+    "stimuli": "stimuli",
+    "subjects": "subjects",
+}
 # inches per layer and per further pass of a layer
 _PER_LAYER, _PER_PASS = 0.34, 0.17
 
@@ -116,11 +126,10 @@ def _draw_ceiling(axes: Axes, lower: float, upper: float) -> None:
 def _draw_layer(
     axes: Axes, group: pd.DataFrame, *, at: Sequence[float], colour: tuple[float, ...]
 ) -> None:
-    bars = None if group["sem"].isna().all() else group["sem"]
     axes.errorbar(
         at,
         group["score"],
-        yerr=bars,
+        yerr=_bars(group),
         color=colour,
         marker="o",
         markersize=5,
@@ -130,8 +139,16 @@ def _draw_layer(
     if len(at) > 1:
         for x, number, score in zip(at, group["pass"], group["score"], strict=True):
             axes.annotate(
-                f"{number}", (x, score), (0, 6), textcoords="offset points", ha="center", fontsize=7
+                f"{number}", (x, score), (5, 3), textcoords="offset points", ha="left", fontsize=7
             )
+
+
+def _bars(group: pd.DataFrame) -> Doubles | None:
+    """Return the lengths of the bars below and above the points, or None."""
+    if "ci_low" in group and group["ci_low"].notna().any():
+        below, above = group["score"] - group["ci_low"], group["ci_high"] - group["score"]
+        return np.array([below, above], dtype=float)
+    return None if group["sem"].isna().all() else group["sem"].to_numpy(float)
 
 
 def _label_x(axes: Axes, places: dict[str, dict[int, float]], *, last: bool) -> None:
@@ -155,6 +172,9 @@ def _label_height(layers: Sequence[str]) -> float:
 def _heading(row: pd.Series) -> str:
     n = int(row["n_subjects"])
     subjects = f", mean ± SEM over {n} subjects" if n > 1 else ""
+    if row.get("n_bootstrap", 0) > 0:
+        people = f", {n} subjects" if n > 1 else ""
+        subjects = f"{people}; CI over {_DRAWN[str(row['resampled'])]}"
     return f"{row['reference']}   ({row['n_stimuli']} stimuli by {row['align']}{subjects})"
 
 

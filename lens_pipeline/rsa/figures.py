@@ -16,7 +16,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lens_pipeline.store.atomic import replacing
+from lens_pipeline.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,8 +1,10 @@
-"""RDMs in MATLAB files: version 5, and version 7.3, which is HDF5.
+"""RDMs and responses in MATLAB files: version 5, and version 7.3, which is HDF5.
 
 A variable is read if it is a square, a stack of squares, a condensed vector, or a struct array with
 a field `RDM`, as the RSA toolbox for MATLAB writes them. The key is VARIABLE, or VARIABLE.NAME
-where the structs have a field `name`; NAME may be a glob, as in `RDMs.*BE*`.
+where the structs have a field `name`; NAME may be a glob, as in `RDMs.*BE*`. Responses are an array
+(presentation, unit) or (presentation, unit, time) beside cells or vectors that label it, named by
+the words of AXES: stimulus_id, repetition, region, subject, time.
 """
 
 from __future__ import annotations
@@ -15,15 +17,17 @@ import numpy.typing as npt
 import scipy.io
 
 from lens_pipeline.errors import ComparisonError, nearest
+from lens_pipeline.rsa.axes import DIMS, interpret, labels_among
 from lens_pipeline.rsa.matrices import Matrices, as_ids, as_matrices, choose
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-ID_FIELDS = ("stimulus_id", "stimulus_ids", "ids")
+    from lens_pipeline.rsa.responses import Responses
 
 
-def read_mat(path: Path, key: str | None) -> Matrices:
+def read_mat(path: Path, key: str | None) -> Matrices | Responses:
     """Read a .mat file of either kind."""
     import h5py
 
@@ -32,32 +36,53 @@ def read_mat(path: Path, key: str | None) -> Matrices:
             return read_hdf5_matrices(file, key, path=path)
     contents = scipy.io.loadmat(str(path), chars_as_strings=True)
     variables = {name: value for name, value in contents.items() if not name.startswith("__")}
-    ids = next((_cell_ids(variables.pop(name)) for name in ID_FIELDS if name in variables), None)
-    usable = {name: value for name, value in variables.items() if _may_be_rdm(value)}
+    labels, dims = _split_labels(variables)
+    usable = {n: value for n, value in variables.items() if _may_be_read(value, labels)}
     variable, name = _parse(key, list(usable), path=path)
-    value = usable[variable]
+    value, where = usable[variable], f"{path}:{variable}"
     if value.dtype.names:
-        return _structs(value, name, ids=ids, where=f"{path}:{variable}")
-    return Matrices(as_matrices(_flat(value), where=f"{path}:{variable}"), ids)
+        ids = as_ids(labels["stimulus"]) if "stimulus" in labels else None
+        return _structs(value, name, ids=ids, where=where)
+    return interpret(value if dims else _flat(value), labels, dims=dims, where=where)
 
 
-def read_hdf5_matrices(file: Any, key: str | None, *, path: Path) -> Matrices:
+def _split_labels(
+    variables: dict[str, npt.NDArray[Any]],
+) -> tuple[dict[str, npt.NDArray[Any]], tuple[str, ...] | None]:
+    """Take the variables that label axes out of `variables`."""
+    named = labels_among(variables)
+    labels = {axis: np.array(_cell_ids(variables.pop(name))) for axis, name in named.items()}
+    return labels, _cell_ids(variables.pop(DIMS)) if DIMS in variables else None
+
+
+def read_hdf5_matrices(file: Any, key: str | None, *, path: Path) -> Matrices | Responses:
     """Read a numeric array of a MATLAB 7.3 file, or of any HDF5 file."""
-    import h5py
-
+    named = labels_among(file)
+    labels = {axis: np.array(_stored_ids(file, name)) for axis, name in named.items()}
+    dims = _stored_ids(file, DIMS) if DIMS in file else None
     arrays = {
         name: value
         for name, value in file.items()
-        if isinstance(value, h5py.Dataset) and value.dtype.kind in "fiu" and value.ndim in (1, 2, 3)
+        if name not in named.values() and _is_numeric(value, most=len(dims or (1, 2, 3)))
     }
-    ids = next((_stored_ids(file, name) for name in ID_FIELDS if name in file), None)
-    chosen = choose(key, [name for name in arrays if name not in ID_FIELDS], path=path)
+    chosen = choose(key, list(arrays), path=path)
     # MATLAB stores columns first, so h5py sees each array transposed
     value = arrays[chosen][()]
     if "MATLAB_class" in arrays[chosen].attrs:
         value = value.T
-        value = np.moveaxis(value, -1, 0) if value.ndim == 3 else value
-    return Matrices(as_matrices(_flat(value), where=f"{path}:{chosen}"), ids)
+        value = np.moveaxis(value, -1, 0) if _is_stack(value, labels) and not dims else value
+    where = f"{path}:{chosen}"
+    return interpret(value if dims else _flat(value), labels, dims=dims, where=where)
+
+
+def _is_numeric(value: Any, *, most: int) -> bool:
+    shape = getattr(value, "shape", ())
+    return 1 <= len(shape) <= most and value.dtype.kind in "fiu"
+
+
+def _is_stack(value: npt.NDArray[Any], labels: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Say whether an array (n, n, k) of MATLAB is k squares, and not stimuli x units x times."""
+    return value.ndim == 3 and not ("time" in labels and len(labels["time"]) == value.shape[2])
 
 
 def _parse(key: str | None, names: list[str], *, path: Path) -> tuple[str, str | None]:
@@ -68,11 +93,13 @@ def _parse(key: str | None, names: list[str], *, path: Path) -> tuple[str, str |
     return choose(variable, names, path=path), name if dot else None
 
 
-def _may_be_rdm(value: npt.NDArray[Any]) -> bool:
+def _may_be_read(value: npt.NDArray[Any], labels: Mapping[str, npt.NDArray[Any]]) -> bool:
     if value.dtype.names:
         return "RDM" in value.dtype.names
     if value.dtype.kind not in "fiub" or value.size < 2:
         return False
+    if "stimulus" in labels and value.ndim > 1 and len(labels["stimulus"]) in value.shape[:2]:
+        return True
     try:
         as_matrices(_flat(value), where="")
     except ComparisonError:

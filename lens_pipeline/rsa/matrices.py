@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from lens_pipeline.rsa.scatter import Doubles
 
 # names under which a file may hold the ids of the rows of its matrices
-ID_NAMES = ("stimulus_id", "stimulus_ids", "stimulus", "ids", "id", "uniqueID")
+ID_NAMES = ("stimulus_id", "stimulus_ids", "stimulus", "ids", "id", "uniqueID", "image_id")
 
 
 @dataclass(frozen=True)
 class Matrices:
-    """One RDM, or one per subject or session."""
+    """One RDM, or one per subject or session, region and time."""
 
     # (n_subjects, n, n)
     values: Doubles
@@ -34,6 +34,9 @@ class Matrices:
     ids: tuple[str, ...] | None
     # one name per subject where the file has them
     names: tuple[str, ...] = ()
+    # the region of each, and the start of its time bin in ms; empty where the file has none
+    regions: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def as_matrices(array: npt.NDArray[Any], *, where: str) -> Doubles:
         return np.stack([squareform(vector) for vector in np.atleast_2d(values)])
     raise ComparisonError(
         f"{where} has shape {array.shape}; expected a square matrix, a stack (subjects, n, n) or "
-        "vectors of n (n - 1) / 2 dissimilarities."
+        "vectors of n (n - 1) / 2 dissimilarities; responses need labels of their axes beside them "
+        "(stimulus_id, and time in ms for a third axis)."
     )
 
 
@@ -80,9 +84,19 @@ def choose(key: str | None, names: Sequence[str], *, path: Path) -> str:
 
 
 def as_ids(values: npt.NDArray[Any]) -> tuple[str, ...]:
-    """Return ids as text; bytes are UTF-8."""
-    flat = np.atleast_1d(values).ravel().tolist()
-    return tuple(item.decode() if isinstance(item, bytes) else str(item) for item in flat)
+    """Return ids as text; bytes are UTF-8, and whole numbers have no decimals.
+
+    >>> as_ids(np.array([1.0, 2.0])), as_ids(np.array([b"a", b"b"]))
+    (('1', '2'), ('a', 'b'))
+    """
+    return tuple(map(_as_id, np.atleast_1d(values).ravel().tolist()))
+
+
+def _as_id(item: object) -> str:
+    if isinstance(item, bytes):
+        return item.decode()
+    # programs that know no integers write the numbers of stimuli as floats
+    return str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)
 
 
 def _is_triangular(length: int) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial.distance import squareform
 
+from lens_pipeline.rsa.noise_files import covariance_of
 from lens_pipeline.rsa.rdms import (
     RDM_METHODS,
     Flag,
@@ -30,20 +31,27 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from lens_pipeline.rsa.noise_files import Covariances
+
 NAME = "rdms.nc"
 
 
 def rdms_of_tree(
-    tree: xr.DataTree, *, method: str = "correlation", done: Callable[[str], None] | None = None
+    tree: xr.DataTree,
+    *,
+    method: str = "correlation",
+    noise: Covariances | None = None,
+    done: Callable[[str], None] | None = None,
 ) -> RdmSet:
     """Return the RDMs of all layers and passes of an opened store, read block by block.
 
-    `done` is called with the name of each as it is finished.
+    `noise`: covariances of units by layer, which Mahalanobis distances need. `done` is called with
+    the name of each as it is finished.
     """
     parts = layer_passes(tree)
     first = layer_pass(tree, parts[0][0], pass_number=parts[0][1])
     return compute_rdms(
-        _activations(tree, parts),
+        _activations(tree, parts, noise or {}),
         stimulus_ids=[str(stimulus) for stimulus in first["stimulus"].to_numpy()],
         method=method,
         done=done,
@@ -96,9 +104,12 @@ def read_rdms(path: Path) -> RdmSet:
 _ABSENT = "absent"
 
 
-def _activations(tree: xr.DataTree, parts: tuple[tuple[str, int], ...]) -> Iterator[LayerPass]:
+def _activations(
+    tree: xr.DataTree, parts: tuple[tuple[str, int], ...], noise: Covariances
+) -> Iterator[LayerPass]:
     for layer, number in parts:
-        yield LayerPass(layer, number, partial(iter_blocks, tree, layer, pass_number=number))
+        blocks = partial(iter_blocks, tree, layer, pass_number=number)
+        yield LayerPass(layer, number, blocks, covariance_of(noise, layer, number))
 
 
 def _matrices(rdm_set: RdmSet) -> dict[tuple[str, int], np.ndarray]:

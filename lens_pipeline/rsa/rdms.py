@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.spatial.distance import squareform
 
 from lens_pipeline.errors import ComparisonError, nearest
+from lens_pipeline.rsa.noise import whitened
 from lens_pipeline.rsa.scatter import Doubles, NoRdmError, Scatter, scatter
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class RdmMethod:
     measure: Callable[[Scatter], Doubles]
     # multiply in float64 and take away the common pattern: what small distances need
     exact: bool = False
+    # patterns are whitened by a noise covariance first, which must be given
+    whitens: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class LayerPass:
     number: int
     # each call gives the activations anew, as blocks (n_stimuli, n_units_of_the_block)
     blocks: Blocks
+    # covariance of the units' noise; None where none was given
+    noise: Doubles | None = None
 
 
 @dataclass(frozen=True)
@@ -79,16 +84,22 @@ class RdmSet:
     method: str
 
 
-def dissimilarities(blocks: Blocks, *, method: str = "correlation") -> npt.NDArray[np.float64]:
+def dissimilarities(
+    blocks: Blocks, *, method: str = "correlation", noise: Doubles | None = None
+) -> npt.NDArray[np.float64]:
     """Return the n (n - 1) / 2 dissimilarities, in the order of scipy's `squareform`.
 
-    Raises NoRdmError, whose message is the reason, if they would be undefined or all equal.
+    `noise`: covariance (n_units, n_units) of the units' noise; Mahalanobis distances need it, and
+    hold the layer whole in memory. Raises NoRdmError, whose message is the reason, if they would
+    be undefined or all equal, and ComparisonError for a covariance that is missing or none.
 
     >>> patterns = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     >>> dissimilarities(lambda: [patterns], method="euclidean")
     array([5.       , 1.       , 4.2426405])
     """
     how = rdm_method(method)
+    if how.whitens:
+        blocks = _whitened(blocks, noise, method=method)
     values = _condensed(how, scatter(blocks(), double=how.exact, remove_common=how.exact))
     if not how.exact and np.ptp(values) < _COARSE_SPAN:
         values = _condensed(how, scatter(blocks(), double=True))
@@ -177,6 +188,11 @@ def pass_name(layer: str, number: int) -> str:
 
 def rdm_method(name: str) -> RdmMethod:
     """Return the method of that name, or raise ComparisonError with the nearest ones."""
+    if name == "crossnobis":
+        raise ComparisonError(
+            "rsa.method=crossnobis needs repeats, and a network gives the same activations each "
+            "time; set brain.method=crossnobis for response data and rsa.method to another."
+        )
     try:
         return RDM_METHODS[name]
     except KeyError:
@@ -185,8 +201,24 @@ def rdm_method(name: str) -> RdmMethod:
         ) from None
 
 
+def _whitened(blocks: Blocks, noise: Doubles | None, *, method: str) -> Blocks:
+    if noise is None:
+        raise ComparisonError(
+            f"rsa.method={method} needs the covariance of the units' noise; give it with "
+            "rsa.noise=FILE.npz, one array per layer or one for all."
+        )
+    patterns = np.concatenate([np.asarray(block, dtype=np.float64) for block in blocks()], axis=1)
+    white = whitened(patterns, noise, name="the layer")
+    return lambda: [white]
+
+
 def _measured(part: LayerPass, *, method: str, n_stimuli: int) -> Doubles:
-    vector = dissimilarities(part.blocks, method=method)
+    try:
+        vector = dissimilarities(part.blocks, method=method, noise=part.noise)
+    except NoRdmError:
+        raise
+    except ComparisonError as error:
+        raise ComparisonError(f"{pass_name(part.layer, part.number)}: {error}") from error
     if vector.size != n_stimuli * (n_stimuli - 1) // 2:
         found = squareform(vector, checks=False).shape[0]
         raise ComparisonError(
@@ -247,10 +279,15 @@ def _euclidean(sums: Scatter) -> Doubles:
 
 
 # "euclidean" and "squared_euclidean" are the textbook distances. What rsatoolbox calls `euclidean`
-# is squared_euclidean divided by the number of units; ranks are the same, values are not.
+# is squared_euclidean divided by the number of units, and its `mahalanobis` likewise; ranks are the
+# same, values are not.
 RDM_METHODS: dict[str, RdmMethod] = {
     "correlation": RdmMethod("1 - Pearson r", _correlation),
     "euclidean": RdmMethod("Euclidean distance", _euclidean, exact=True),
     "squared_euclidean": RdmMethod("squared Euclidean distance", _squared_euclidean, exact=True),
     "cosine": RdmMethod("1 - cosine similarity", _cosine),
+    "mahalanobis": RdmMethod("Mahalanobis distance", _euclidean, exact=True, whitens=True),
+    "squared_mahalanobis": RdmMethod(
+        "squared Mahalanobis distance", _squared_euclidean, exact=True, whitens=True
+    ),
 }

@@ -1,6 +1,6 @@
-"""Reading RDMs and feature tables that other programs wrote, by the extension of the file.
+"""Reading RDMs, responses and features that other programs wrote, by the extension of the file.
 
-Each reader gives the same plain value: matrices or a table, and ids where the file has them. No
+Each reader gives the same plain values, with ids where the file has them. No
 code from a file is ever run (nothing is unpickled). Checking and joining by id are in
 references.py, noise ceilings in comparison.py.
 """
@@ -8,18 +8,22 @@ references.py, noise ceilings in comparison.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.array_files import read_netcdf, read_npz, read_rsatoolbox
 from lens_pipeline.rsa.matlab_files import read_mat
 from lens_pipeline.rsa.matrices import Matrices, Table
+from lens_pipeline.rsa.responses import Responses
 from lens_pipeline.rsa.table_files import read_table
 
-Reader = Callable[[Path, str | None], Matrices | Table]
+# RDMs, features of stimuli, or responses of units
+Found = Matrices | Table | Responses
+Reader = Callable[[Path, str | None], Found]
 
 
-def read_reference(path: Path, key: str | None) -> Matrices | Table:
+def read_reference(path: Path, key: str | None) -> Found:
     """Read a file by its extension; ids may also stand, one a line, in NAME.ids.txt beside it.
 
     Raises ComparisonError for a file, key or layout that cannot be read without guessing.
@@ -38,7 +42,7 @@ def read_reference(path: Path, key: str | None) -> Matrices | Table:
     if found.ids is None and beside.is_file():
         lines = tuple(beside.read_text(encoding="utf-8").split("\n"))
         ids = tuple(line.strip() for line in lines if line.strip())
-        return type(found)(found.values, ids)
+        return replace(found, ids=ids)
     return found
 
 

@@ -1,7 +1,9 @@
-"""Tables of text files and parquet: a square RDM with ids, or features of stimuli.
+"""Tables of text files and parquet: a square RDM with ids, features of stimuli, or responses.
 
 A table is an RDM when its columns are its rows: as many, and with the same names where both have
-names. Everything else is features, one row per stimulus; the key then names columns, joined by +.
+names. It holds responses when a column says `repetition`, or when it is long, with columns `unit`
+and `response`. Everything else is features, one row per stimulus. The key names columns of features
+or units, joined by +.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.matrices import ID_NAMES, Matrices, Table, choose
+from lens_pipeline.rsa.table_responses import is_responses, responses_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,15 +23,19 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lens_pipeline.rsa.responses import Responses
+
 _SEPARATORS = ",;\t"
 
 
-def read_table(path: Path, key: str | None) -> Matrices | Table:
+def read_table(path: Path, key: str | None) -> Matrices | Table | Responses:
     """Read .csv and .tsv (any of comma, semicolon, tab) and .parquet."""
     if path.suffix.lower() == ".parquet":
         frame, named = _parquet(path), True
     else:
         frame, named = _text(path)
+    if is_responses(frame):
+        return responses_of(frame, key, path=path)
     ids, columns = _split_ids(frame)
     numbers = columns.select_dtypes(["number", "bool"])
     if key is None and _is_rdm(numbers, columns, ids=ids, named=named):
@@ -59,10 +66,9 @@ def _text(path: Path) -> tuple[pd.DataFrame, bool]:
     separator = max(_SEPARATORS, key=line.count)
     first = next(csv.reader([line], delimiter=separator), [])
     named = not all(_is_number(cell) for cell in first) or _is_header(path, first, separator)
-    # ids keep their leading zeros
-    texts = {
-        index: str for index, name in enumerate(first) if named and (index == 0 or name in ID_NAMES)
-    }
+    # ids keep their leading zeros; they are the first column unless another is named so
+    ids = [index for index, name in enumerate(first) if name in ID_NAMES] or [0]
+    texts = dict.fromkeys(ids if named else [], str)
     frame = pd.read_csv(
         path,
         sep=separator,

@@ -21,6 +21,8 @@ PDIST = {
     "euclidean": "euclidean",
     "squared_euclidean": "sqeuclidean",
     "cosine": "cosine",
+    "mahalanobis": "mahalanobis",
+    "squared_mahalanobis": "mahalanobis",
 }
 
 
@@ -32,6 +34,24 @@ def _blocks(array: np.ndarray) -> Callable[[], list[np.ndarray]]:
     return lambda: np.array_split(array, 3, axis=1)
 
 
+def _noise(units: int = 700) -> np.ndarray:
+    mixing = np.random.default_rng(9).normal(size=(units, units)) / units**0.5
+    return mixing @ mixing.T + np.eye(units)
+
+
+def _needs(method: str, units: int = 700) -> np.ndarray | None:
+    return _noise(units) if RDM_METHODS[method].whitens else None
+
+
+def _wanted(array: np.ndarray, method: str) -> np.ndarray:
+    """SciPy's distances; it has no squared Mahalanobis distance."""
+    double = array.astype(np.float64)
+    if not RDM_METHODS[method].whitens:
+        return pdist(double, PDIST[method])
+    found = pdist(double, PDIST[method], VI=np.linalg.inv(_noise(array.shape[1])))
+    return found**2 if method.startswith("squared") else found
+
+
 def _part(layer: str, number: int, array: np.ndarray) -> LayerPass:
     return LayerPass(layer, number, _blocks(array))
 
@@ -41,8 +61,8 @@ def _part(layer: str, number: int, array: np.ndarray) -> LayerPass:
 def test_values_are_those_of_pdist(method: str, offset: float) -> None:
     """Every method equals scipy's in float64 to 1e-6 of the largest value, offset or not."""
     array = _patterns() + np.float32(offset)
-    wanted = pdist(array.astype(np.float64), PDIST[method])
-    found = dissimilarities(_blocks(array), method=method)
+    wanted = _wanted(array, method)
+    found = dissimilarities(_blocks(array), method=method, noise=_needs(method))
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * wanted.max())
 
 
@@ -68,9 +88,10 @@ def test_squared_euclidean_is_rsatoolbox_times_the_number_of_units() -> None:
 @pytest.mark.parametrize("method", RDM_METHODS)
 def test_duplicates_are_at_distance_zero(method: str) -> None:
     """Two equal patterns are never at a negative or undefined distance."""
-    array = _patterns(n=37, units=3001)
+    array = _patterns(n=37, units=301)
     array[19:] = array[:18]
-    found = squareform(dissimilarities(_blocks(array), method=method))
+    noise = _needs(method, 301)
+    found = squareform(dissimilarities(_blocks(array), method=method, noise=noise))
     assert found.min() >= 0
     copies = found[np.arange(19, 37), np.arange(18)]
     assert copies.max() <= (0 if RDM_METHODS[method].exact else 1e-6)
@@ -169,3 +190,35 @@ def test_wrong_numbers_and_names_are_refused() -> None:
         compute_rdms([_part("a", 1, _patterns())], stimulus_ids=["x", "y", "z"])
     with pytest.raises(ComparisonError, match=r"RDM method 'correlat'.*nearest: correlation"):
         compute_rdms([], stimulus_ids=["x"], method="correlat")
+
+
+def test_mahalanobis_is_that_of_rsatoolbox_times_the_number_of_units() -> None:
+    """Theirs is squared, per unit, and takes the precision."""
+    array = _patterns(units=40).astype(np.float64)
+    precision = np.linalg.inv(_noise(40))
+    wanted = calc_rdm(Dataset(array), method="mahalanobis", noise=precision)
+    found = dissimilarities(_blocks(array), method="squared_mahalanobis", noise=_noise(40))
+    np.testing.assert_allclose(found / 40, wanted.dissimilarities[0], rtol=1e-6)
+
+
+NO_COVARIANCE = [
+    (None, "needs the covariance of the units' noise; give it with rsa.noise=FILE"),
+    (np.eye(39), r"V1:1: the layer has 40 units and its noise covariance the shape \(39, 39\)"),
+    (np.diag([1.0] * 39 + [-1.0]), "not positive definite: its smallest eigenvalue is -1;"),
+    (np.triu(np.ones((40, 40))), "is not symmetric"),
+    (np.full((40, 40), np.nan), "not finite"),
+]
+
+
+@pytest.mark.parametrize(("noise", "words"), NO_COVARIANCE)
+def test_a_covariance_must_be_given_and_be_one(noise: np.ndarray | None, words: str) -> None:
+    """It is never guessed, and never used when it cannot be one."""
+    part = LayerPass("V1", 1, _blocks(_patterns(units=40)), noise)
+    with pytest.raises(ComparisonError, match=words):
+        compute_rdms([part], stimulus_ids=[str(n) for n in range(12)], method="mahalanobis")
+
+
+def test_crossnobis_of_activations_says_what_it_lacks() -> None:
+    """A network has no repeats."""
+    with pytest.raises(ComparisonError, match=r"needs repeats.*brain\.method=crossnobis"):
+        compute_rdms([], stimulus_ids=["x"], method="crossnobis")

@@ -168,3 +168,21 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
         read_reference(tmp_path / "y.npz", "a")
     with pytest.raises(ComparisonError, match="an RDM needs real numbers"):
         read_reference(tmp_path / "y.npz", "b")
+
+
+def test_rsatoolbox_rdms_keep_subject_region_and_time(tmp_path: Path) -> None:
+    """Their rdm_descriptors say which RDM is whose."""
+    vectors = np.stack([squareform(RDM) * factor for factor in (1, 2, 3)])
+    RDMs(
+        vectors,
+        pattern_descriptors={"conds": list(IDS)},
+        rdm_descriptors={
+            "subject": ["a", "b", "a"], "roi": ["V1", "V1", "IT"], "time": [10.0, 10.0, 20.0],
+        },
+    ).save(str(tmp_path / "x.hdf5"), file_type="hdf5")  # fmt: skip
+    found = read_reference(tmp_path / "x.hdf5", None)
+    assert isinstance(found, Matrices)
+    assert found.ids == IDS
+    assert found.names == ("a", "b", "a")
+    assert found.regions == ("V1", "V1", "IT")
+    assert found.times == (10, 10, 20)
