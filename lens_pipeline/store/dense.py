@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lens_pipeline.atomic import replacing
 from lens_pipeline.errors import StoreError
-from lens_pipeline.store.atomic import replacing
 from lens_pipeline.store.opening import check_attrs, existing, reading
 from lens_pipeline.store.schema import FORMAT, attributes
 from lens_pipeline.store.sink import Sink

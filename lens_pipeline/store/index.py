@@ -8,23 +8,22 @@ written. Rows without a shard read as NaN, and the root attributes count them.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lens_pipeline.atomic import replacing
 from lens_pipeline.errors import StoreError
-from lens_pipeline.store.atomic import replacing
-from lens_pipeline.store.netcdf import label_values, open_group, write_root
+from lens_pipeline.store.netcdf import add_values, fill_value, missing_value, open_group, write_root
 from lens_pipeline.store.schema import RESERVED, LayerSpec, layer_group, spec_group, stored
 from lens_pipeline.store.shards import ShardRecord
 from lens_pipeline.store.sink import new_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import h5py
 
 INDEX_NAME = "activations.nc"
 
@@ -57,16 +56,17 @@ def write_index(
         "complete": missing == 0,
         "n_missing": missing,
         "n_stimuli": len(stimulus_ids),
+        "filters": sorted({name for shard in shards for name in shard.filters}),
+        "shard_rows": [len(shard.stimulus_ids) for _, shard in placed],
         "shards": [_relative(shard.path, folder) for _, shard in placed],
     }
     path = folder / INDEX_NAME
     with replacing(path) as temporary, new_hdf5(temporary) as (root, _):
-        write_root(root, stimulus_ids, labels=labels, attrs={**attrs, **state})
+        tree = write_root(root, stimulus_ids, labels=labels, attrs={**attrs, **state})
         for spec in layers:
-            group = open_group(root, spec, labels)
-            fill = _fill(stored(spec).dtype, partial=missing > 0)
-            values = _virtual(group, spec, placed=placed, rows=len(stimulus_ids), folder=folder)
-            label_values(values, spec, labels=labels, fill=fill)
+            made = _virtual(spec, placed=placed, rows=len(stimulus_ids), folder=folder)
+            fill = fill_value(spec, partial=missing > 0)
+            add_values(open_group(tree, spec), made, fill=fill)
     return path
 
 
@@ -83,49 +83,46 @@ def _place(shards: Sequence[ShardRecord], stimulus_ids: Sequence[str]) -> list[_
             raise StoreError(_misfit(shard, "holds stimuli in another order or of another set"))
         if row < end:
             raise StoreError(_misfit(shard, "holds stimuli that another shard holds too"))
-        if shard.layers != shards[0].layers:
+        if _bare(shard.layers) != _bare(shards[0].layers):
             raise StoreError(_misfit(shard, f"has other layers than {shards[0].path.name}"))
         end = stop
     return placed
 
 
-def _virtual(
-    group: h5py.Group, spec: LayerSpec, *, placed: Sequence[_Placed], rows: int, folder: Path
-) -> h5py.Dataset:
-    """Make the virtual dataset by h5py's low-level calls, six times as fast as its layouts."""
-    import h5py
-    from h5py import h5d, h5p, h5s, h5t
+def _bare(layers: Sequence[LayerSpec]) -> list[LayerSpec]:
+    """Return layers without the facts beside their values, which may be measured anew."""
+    return [dataclasses.replace(spec, attrs=()) for spec in layers]
+
+
+def _virtual(spec: LayerSpec, *, placed: Sequence[_Placed], rows: int, folder: Path) -> Any:
+    """Return the property list that says where the rows lie.
+
+    By h5py's low-level calls, which are six times as fast as its layouts.
+    """
+    from h5py import h5p, h5s
 
     kept = stored(spec)
     shape = (rows, *kept.shape)
-    source_name = _literal(f"{spec_group(spec)}/activation")
+    values = _literal(f"{spec_group(spec)}/activation")
     made = h5p.create(h5p.DATASET_CREATE)
-    made.set_fill_value(np.array(_missing_value(kept.dtype), dtype=kept.dtype))
+    made.set_fill_value(np.array(missing_value(kept.dtype), dtype=kept.dtype))
     space = h5s.create_simple(shape)
     for row, shard in placed:
         block = (len(shard.stimulus_ids), *kept.shape)
         space.select_hyperslab((row, *(0 for _ in kept.shape)), (1,) * len(shape), block=block)
         name = _literal(_relative(shard.path, folder))
-        made.set_virtual(space, name, source_name, h5s.create_simple(block))
-    dtype = h5t.py_create(np.dtype(kept.dtype), logical=True)
-    return h5py.Dataset(h5d.create(group.id, b"activation", dtype, h5s.create_simple(shape), made))
+        made.set_virtual(space, name, values, h5s.create_simple(block))
+    return made
+
+
+def source_name(shard: Path, folder: Path) -> str:
+    """Return the name under which the index of `folder` looks for a shard."""
+    return _literal(_relative(shard, folder)).decode()
 
 
 def _literal(name: str) -> bytes:
     """HDF5 takes the names of sources for printf formats, and ours hold percent signs."""
     return name.replace("%", "%%").encode()
-
-
-def _fill(dtype: str, *, partial: bool) -> float | None:
-    """Return `_FillValue`; integers have one only if needed, since they then read as floats."""
-    return _missing_value(dtype) if partial or dtype.startswith("float") else None
-
-
-def _missing_value(dtype: str) -> float:
-    if dtype.startswith("float"):
-        return np.nan
-    limits = np.iinfo(dtype)
-    return limits.max if dtype.startswith("u") else limits.min
 
 
 def _free_names(

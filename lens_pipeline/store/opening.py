@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import resource
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,21 @@ def check_attrs(attrs: Mapping[Any, Any], file: Path, *, kind: str) -> None:
             f"{file} has store format {version}, newer than {FORMAT}, the newest that this version "
             f"reads; update lens_pipeline."
         )
+
+
+def check_filters(attrs: Mapping[Any, Any], file: Path) -> None:
+    """Raise StoreError if this machine's netCDF library cannot decompress what `file` shows."""
+    if "zstd" not in json.loads(attrs.get("filters", "[]")):
+        return
+    import netCDF4
+
+    with netCDF4.Dataset(file) as dataset:
+        if not dataset.has_zstd_filter():
+            raise StoreError(
+                f"The shards of {file} are compressed with zstd, which the netCDF library here "
+                f"cannot undo; install netCDF4 from PyPI, which brings it, and leave "
+                f"HDF5_PLUGIN_PATH unset, or run again with run.compression=none."
+            )
 
 
 def allow_open_files(count: int, file: Path) -> None:

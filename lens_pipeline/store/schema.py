@@ -44,6 +44,16 @@ Attribute = str | int | float
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """How int16 codes stand for numbers: number = factor * code + offset."""
+
+    # step between two codes, positive
+    factor: float
+    # a whole number of steps
+    offset: float
+
+
+@dataclass(frozen=True)
 class LayerSpec:
     """One layer, or one run of passes of equal shape of a layer whose passes differ in shape."""
 
@@ -61,6 +71,8 @@ class LayerSpec:
     dtype: str
     # facts to keep beside the values
     attrs: tuple[tuple[str, Attribute], ...] = ()
+    # kept as int16 codes; None where values are kept as they are
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ def stored(spec: LayerSpec) -> Stored:
     """Return the number type and axes under which a layer is kept."""
     parts = _is_complex(spec)
     return Stored(
-        dtype=STORED_AS[spec.dtype],
+        dtype="int16" if spec.scaling else STORED_AS[spec.dtype],
         dims=("pass", *spec.dims, *(("part",) if parts else ())),
         shape=(len(spec.passes), *spec.shape, *((2,) if parts else ())),
     )
@@ -88,6 +100,10 @@ def to_stored(values: np.ndarray, spec: LayerSpec) -> np.ndarray:
     if _is_complex(spec):
         pairs = np.ascontiguousarray(values, dtype=spec.dtype)
         values = pairs.view(STORED_AS[spec.dtype]).reshape(*pairs.shape, 2)
+    if spec.scaling:
+        from lens_pipeline.store.packing import pack
+
+        return pack(values, spec)
     return values.astype(STORED_AS[spec.dtype], copy=False)
 
 
@@ -126,13 +142,16 @@ def attributes(values: Mapping[str, Any]) -> dict[str, Attribute]:
 
 def spec_to_json(spec: LayerSpec) -> dict[str, Any]:
     """Return a LayerSpec as plain JSON values."""
-    return {**vars(spec), "attrs": dict(spec.attrs)}
+    scaling = vars(spec.scaling) if spec.scaling else None
+    return {**vars(spec), "attrs": dict(spec.attrs), "scaling": scaling}
 
 
 def spec_from_json(value: Mapping[str, Any]) -> LayerSpec:
     """Undo spec_to_json."""
     tuples = {name: tuple(value[name]) for name in ("passes", "dims", "shape")}
-    return LayerSpec(**{**value, **tuples, "attrs": tuple(value["attrs"].items())})
+    scaling = Scaling(**value["scaling"]) if value.get("scaling") else None
+    attrs = tuple(value["attrs"].items())
+    return LayerSpec(**{**value, **tuples, "attrs": attrs, "scaling": scaling})
 
 
 def check_layers(layers: Sequence[LayerSpec]) -> None:

@@ -5,10 +5,8 @@ its own name only when every row of every layer is there and its seal is on the 
 that exists and is sealed is complete, and a run of a thousand shards recognises its work by
 reading twenty bytes of each. An ordinary netCDF-4 file by itself: any reader opens it.
 
-Values are contiguous per layer, stimuli outermost. That is the fastest to write, and one layer of
-many stimuli is read in pieces as long as the block of units asked for. Uncompressed is the
-default: over a raw write, zlib takes 25 times as long and saves 40 % of rectified noise, zstd
-takes 6 times as long and needs the package hdf5plugin wherever h5netcdf reads it.
+Values lie stimuli outermost, in one piece per layer or in compressed chunks; compression.py says
+which and why.
 """
 
 from __future__ import annotations
@@ -16,13 +14,22 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lens_pipeline.errors import StoreError, nearest
-from lens_pipeline.store.atomic import replacing
-from lens_pipeline.store.netcdf import label_values, open_group, write_root
+from lens_pipeline.atomic import replacing
+from lens_pipeline.errors import StoreError
+from lens_pipeline.store.compression import check_compression, filter_names, layout
+from lens_pipeline.store.netcdf import (
+    Group,
+    add_values,
+    fill_value,
+    open_group,
+    write_root,
+    write_rows,
+)
 from lens_pipeline.store.schema import (
     LayerSpec,
     check_layers,
@@ -38,13 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import h5py
 
 # A layer of a shard: its name and its run, None where all passes have one shape.
 LayerKey = tuple[str, int | None]
-
-# Bytes of a chunk of a compressed layer: several stimuli of a small layer, part of a large one.
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class ShardRecord:
     size: int
     # CRC-32 of the file up to its last 20 bytes, hexadecimal
     checksum: str
+    # what a reader needs to decompress it, as ("zstd",)
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,11 @@ class ShardWriter:
     specs: Mapping[LayerKey, LayerSpec]
     # False until a row has been written
     written: np.ndarray
-    _values: Mapping[LayerKey, h5py.Dataset]
+    _groups: Mapping[LayerKey, Group]
+    # how the values lie, from the shard's stimuli and a first batch
+    _layout: Callable[[int, np.ndarray], Any]
+    # filled by the first batch
+    _values: dict[LayerKey, Any]
     _sink: Sink
 
     def write(self, start: int, arrays: Mapping[LayerKey, np.ndarray]) -> None:
@@ -89,9 +98,16 @@ class ShardWriter:
             )
         for key, values in arrays.items():
             _check_batch(values, self.specs[key])
-            self._values[key][start:stop] = to_stored(values, self.specs[key])
+            kept = to_stored(values, self.specs[key])
+            if key not in self._values:
+                self._values[key] = self._new_values(key, kept)
+            write_rows(self._values[key], start, kept)
             self._sink.check()
         self.written[start:stop] = True
+
+    def _new_values(self, key: LayerKey, first: np.ndarray) -> Any:
+        made = self._layout(len(self.written), first)
+        return add_values(self._groups[key], made, fill=fill_value(self.specs[key]))
 
 
 def shard_path(folder: Path, key: str) -> Path:
@@ -106,7 +122,7 @@ def open_shard(
     layers: Sequence[LayerSpec],
     stimulus_ids: Sequence[str],
     attrs: Mapping[str, Any],
-    compression: str = "none",
+    compression: str = "auto",
 ) -> Iterator[ShardWriter]:
     """Write a shard; it appears under `path` when the block ends well, and else not at all.
 
@@ -116,9 +132,7 @@ def open_shard(
     """
     check_layers(layers)
     _check_ids(stimulus_ids)
-    if compression not in COMPRESSIONS:
-        hint = nearest(compression, COMPRESSIONS)
-        raise StoreError(f"Compression {compression!r} is unknown; {hint}.")
+    check_compression(compression)
     record = {
         "key": path.stem,
         "stimulus_ids": list(stimulus_ids),
@@ -126,18 +140,20 @@ def open_shard(
     }
     with replacing(path) as temporary:
         with new_hdf5(temporary) as (root, sink):
-            write_root(root, stimulus_ids, labels={}, attrs={"task_key": path.stem, **attrs})
-            values = {(s.name, s.run): _values(root, s, len(stimulus_ids), compression)
-                      for s in layers}  # fmt: skip
+            tree = write_root(root, stimulus_ids, labels={}, attrs={"task_key": path.stem, **attrs})
             specs = {(spec.name, spec.run): spec for spec in layers}
+            groups = {key: open_group(tree, spec) for key, spec in specs.items()}
             written = np.zeros(len(stimulus_ids), dtype=bool)
-            yield ShardWriter(path, specs, written, values, sink)
+            values: dict[LayerKey, Any] = {}
+            how = partial(layout, compression)
+            yield ShardWriter(path, specs, written, groups, how, values, sink)
             if not written.all():
                 raise StoreError(
                     f"{path} lacks {np.count_nonzero(~written)} of {len(written)} stimuli, the "
                     f"first is {stimulus_ids[int(np.argmin(written))]}; it was not kept."
                 )
-        append_seal(temporary, record)
+            filters = sorted({name for one in values.values() for name in filter_names(one)})
+        append_seal(temporary, {**record, "filters": filters})
 
 
 def find_complete(folder: Path, keys: Iterable[str]) -> frozenset[str]:
@@ -164,6 +180,7 @@ def read_shard(path: Path) -> ShardRecord:
             layers=tuple(spec_from_json(spec) for spec in record["layers"]),
             size=seal.size,
             checksum=f"{seal.checksum:08x}",
+            filters=tuple(record.get("filters", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(_damaged(path, "has an unreadable record")) from error
@@ -176,21 +193,6 @@ def verify_shard(path: Path) -> ShardRecord:
     if seal is None or not is_intact(path, seal):
         raise StoreError(_damaged(path, "differs from its checksum"))
     return record
-
-
-def _values(root: h5py.File, spec: LayerSpec, rows: int, compression: str) -> h5py.Dataset:
-    group = open_group(root, spec, ())
-    kept = stored(spec)
-    values = group.create_dataset(
-        "activation",
-        shape=(rows, *kept.shape),
-        dtype=kept.dtype,
-        # every cell is written before the shard gets its name
-        fill_time="never",
-        **COMPRESSIONS[compression]((rows, *kept.shape), np.dtype(kept.dtype).itemsize),
-    )
-    label_values(values, spec, labels=(), fill=np.nan if kept.dtype.startswith("f") else None)
-    return values
 
 
 def _check_ids(stimulus_ids: Sequence[str]) -> None:
@@ -221,34 +223,3 @@ def _other_layers(writer: ShardWriter, arrays: Mapping[LayerKey, np.ndarray]) ->
 
 def _damaged(path: Path, what: str) -> str:
     return f"The shard {path} {what}; delete it and give the same command again to remake it."
-
-
-def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    chunk = [1, 1, *shape[2:]]
-    for axis in range(2, len(chunk)):
-        over = -(-int(np.prod(chunk)) * itemsize // _CHUNK)
-        chunk[axis] = max(1, chunk[axis] // over)
-    chunk[0] = max(1, min(shape[0], _CHUNK // (int(np.prod(chunk)) * itemsize)))
-    return tuple(chunk)
-
-
-def _zlib(shape: tuple[int, ...], itemsize: int) -> dict[str, Any]:
-    return {"chunks": _chunks(shape, itemsize), "compression": "gzip", "compression_opts": 1}
-
-
-def _zstd(shape: tuple[int, ...], itemsize: int) -> dict[str, Any]:
-    try:
-        import hdf5plugin
-    except ModuleNotFoundError:
-        raise StoreError(
-            "Compression 'zstd' needs the package hdf5plugin; install it or use 'none' or 'zlib'."
-        ) from None
-    return {"chunks": _chunks(shape, itemsize), **hdf5plugin.Zstd(1)}
-
-
-# name -> arguments of h5py's create_dataset, from the shape (stimulus, pass, units) and item size
-COMPRESSIONS: Mapping[str, Callable[[tuple[int, ...], int], dict[str, Any]]] = {
-    "none": lambda _shape, _itemsize: {},
-    "zlib": _zlib,
-    "zstd": _zstd,
-}

@@ -90,6 +90,6 @@ def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Sink]]:
 
     with path.open("w+b", buffering=0) as file:
         sink = Sink(file)
-        with h5py.File(sink, "w", track_order=True) as hdf5:
+        with h5py.File(sink, "w", track_order=True, libver=("v108", "latest")) as hdf5:
             yield hdf5, sink
         sink.check()

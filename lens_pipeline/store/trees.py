@@ -9,16 +9,23 @@ when the tree is opened.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lens_pipeline.errors import StoreError, nearest
 from lens_pipeline.store.index import INDEX_NAME
-from lens_pipeline.store.opening import allow_open_files, check_attrs, existing, reading
+from lens_pipeline.store.opening import (
+    allow_open_files,
+    check_attrs,
+    check_filters,
+    existing,
+    reading,
+)
 from lens_pipeline.store.schema import layer_group
 
 if TYPE_CHECKING:
@@ -30,19 +37,35 @@ if TYPE_CHECKING:
 def open_activations(path: Path | str) -> xr.DataTree:
     """Open the index of a run folder, or the index itself; close the tree when done.
 
-    Raises StoreError if it is missing, not of this package, of a newer format, or incomplete on
-    disk: shards that the index names are gone.
+    Raises StoreError if it is missing, not of this package, of a newer format, compressed in a way
+    that cannot be undone here, or incomplete on disk: shards that the index names are gone.
     """
+    return _open(existing(Path(path), INDEX_NAME), chunks=None)
+
+
+def open_lazily(path: Path | str) -> xr.DataTree:
+    """Open like open_activations, each layer a dask array of one chunk per shard.
+
+    Nothing is read before `compute`, and then shard by shard, so that a mean over the stimuli of
+    a layer larger than the memory takes the memory of a few shards.
+    """
+    file = existing(Path(path), INDEX_NAME)
+    with contextlib.closing(_open(file, chunks=None)) as tree:
+        rows, known = json.loads(tree.attrs["shard_rows"]), tree.attrs["complete"]
+    return _open(file, chunks={"stimulus": tuple(rows) if known else max(rows)})
+
+
+def _open(file: Path, *, chunks: dict[str, Any] | None) -> xr.DataTree:
     import xarray as xr
 
-    file = existing(Path(path), INDEX_NAME)
     with reading(file):
-        tree = xr.open_datatree(file, engine="netcdf4")
+        tree = xr.open_datatree(file, engine="netcdf4", chunks=chunks)
     try:
         check_attrs(tree.attrs, file, kind="activations")
         shards = json.loads(tree.attrs["shards"])
         _check_shards(shards, file)
         allow_open_files(len(shards), file)
+        check_filters(tree.attrs, file)
     except BaseException:
         tree.close()
         raise
@@ -136,11 +159,20 @@ def _arrays(node: xr.DataTree) -> Iterator[xr.DataArray]:
 
 
 def _runs(tree: xr.DataTree, name: str) -> list[xr.DataArray]:
-    group = tree.children.get(layer_group(name))
+    group = tree.children.get(layer_group(name)) or _by_alias(tree, name)
     if group is None:
         hint = nearest(name, layer_names(tree))
         raise StoreError(f"Layer {name!r} is not in this store; {hint}.")
     return list(_arrays(group))
+
+
+def _by_alias(tree: xr.DataTree, name: str) -> xr.DataTree | None:
+    """Return the group of the layer that has the numbers of `name` too, if there is one."""
+    for group in tree.children.values():
+        for array in _arrays(group):
+            if name in json.loads(array.attrs.get("aliases", "[]")):
+                return group
+    return None
 
 
 def _check_shards(shards: list[str], file: Path) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from lens_pipeline.atomic import remove_leftovers
 from lens_pipeline.errors import StoreError
-from lens_pipeline.store.atomic import remove_leftovers
+from lens_pipeline.store.compression import COMPRESSIONS
 from lens_pipeline.store.schema import STORED_AS, LayerSpec, layer_group
 from lens_pipeline.store.shards import (
-    COMPRESSIONS,
     find_complete,
     open_shard,
     read_shard,

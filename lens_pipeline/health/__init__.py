@@ -1,0 +1,1 @@
+"""What is wrong with activations before any score is computed from them."""
