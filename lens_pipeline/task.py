@@ -34,6 +34,16 @@ class Runtime:
     threads: int = 1
     # stimuli per forward pass
     batch_size: int = 32
+    # "exact", bit for bit the eager forward pass, or "fast"
+    mode: str = "exact"
+    # the fast mode compiles the model
+    compile: bool = False
+    # least Spearman correlation of a fast layer's RDM with the exact one
+    fidelity: float = 0.999
+    # what becomes of a fast layer below it: "exact" computes it exactly, "refuse" is an error
+    on_infidelity: str = "exact"
+    # a probe measures how far values depend on the batch and on threads; changes no value
+    certify: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,10 @@ class Task:
     # digest of the source of each user postfunction, by its dotted path
     postfunction_digests: tuple[tuple[str, str], ...] = ()
     runtime: Runtime = field(default_factory=Runtime)
+    # a key of store's COMPRESSIONS; changes no value
+    compression: str = "auto"
+    # "float32", values as they are computed, or "int16-scaled"
+    dtype: str = "float32"
     # position of the first stimulus of this slice in the whole set
     start: int = 0
 
@@ -103,4 +117,12 @@ def _input_facts(task: Task) -> dict[str, Any]:
         "postfunction_digests": task.postfunction_digests,
         "device": task.runtime.device.partition(":")[0],
         "threads": task.runtime.threads,
+        "mode": _mode_facts(task.runtime),
+        "dtype": task.dtype,
     }
+
+
+def _mode_facts(runtime: Runtime) -> tuple[str | bool | float, ...]:
+    """Return what the mode makes of the bits; what the exact mode does not read is left out."""
+    exact = runtime.mode == "exact"
+    return ("exact",) if exact else (runtime.mode, runtime.compile, runtime.fidelity)

@@ -1,20 +1,37 @@
-"""From stimulus files to batches of model inputs."""
+"""From stimulus files to batches of model inputs, made ahead of their use in other threads."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import StimulusError
+from lens_pipeline.extraction.overlap import Seconds, counted, made_ahead
+from lens_pipeline.extraction.prepared import frame_digest
+from lens_pipeline.models.preprocessing import framed, normalised
 from lens_pipeline.stimulus_set import decode_image
+from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     import PIL.Image
     import torch
 
+    from lens_pipeline.extraction.prepared import Prepared
+    from lens_pipeline.models.loading import LoadedModel
+
     Transform = Callable[[PIL.Image.Image], torch.Tensor]
+    # from a stimulus's file and the digest of its content to a model input
+    Load = Callable[[Path, str], torch.Tensor]
+
+# Threads that decode. Two keep up with a small network on one core, and leave it most of the other.
+_THREADS = 2
+# Batches that are made ahead of the one in use.
+_AHEAD = 2
 
 
 def load_example(path: Path, transform: Transform) -> torch.Tensor:
@@ -33,22 +50,66 @@ def load_example(path: Path, transform: Transform) -> torch.Tensor:
         ) from error
 
 
+def loader(loaded: LoadedModel, prepared: Prepared | None = None) -> Load:
+    """Return what makes a model input of a file and the digest of its content.
+
+    With `prepared`, pixels that an earlier model used in the same frame are taken from there. A
+    user's own transform is always applied anew, since nobody knows what it depends on.
+    """
+    preprocessing = loaded.preprocessing
+    if prepared is None or preprocessing is None:
+        return lambda path, _: load_example(path, loaded.transform)
+    frame = frame_digest(preprocessing, versions())
+
+    def load(path: Path, digest: str) -> torch.Tensor:
+        import torch
+
+        def make() -> np.ndarray:
+            pixels = load_example(path, lambda image: framed(image, preprocessing))
+            return pixels.numpy()
+
+        pixels = prepared.fetch(digest_value([frame, digest]), make)
+        return normalised(torch.from_numpy(pixels), preprocessing)
+
+    return load
+
+
 def batches(
-    paths: Sequence[Path], transform: Transform, *, batch_size: int
+    files: Sequence[tuple[Path, str]],
+    load: Load,
+    *,
+    batch_size: int,
+    seconds: Seconds | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield (position of the first stimulus, inputs of shape (batch, channel, row, col)).
 
-    Raises StimulusError if the stimuli of a batch come out in different shapes.
+    `files` are paths with the digests of their content; decoding goes on in other threads, two
+    batches ahead, and `seconds` takes down how long it took. Raises StimulusError if a file cannot
+    be decoded, or the stimuli of a batch come out in different shapes.
     """
+    spent = seconds or Seconds()
+
+    def make(file: tuple[Path, str]) -> tuple[torch.Tensor, float]:
+        start = time.perf_counter()
+        return load(*file), time.perf_counter() - start
+
+    ahead = _AHEAD * batch_size
+    made = made_ahead(make, files, threads=_THREADS, ahead=ahead)
+    for start in range(0, len(files), batch_size):
+        chosen = files[start : start + batch_size]
+        with counted(spent, "waiting"):
+            inputs, times = zip(*(next(made) for _ in chosen), strict=True)
+        spent.decoding += sum(times)
+        yield start, _stacked(inputs, [path for path, _ in chosen])
+
+
+def _stacked(inputs: Sequence[torch.Tensor], paths: Sequence[Path]) -> torch.Tensor:
     import torch
 
-    for start in range(0, len(paths), batch_size):
-        chosen = paths[start : start + batch_size]
-        inputs = [load_example(path, transform) for path in chosen]
-        for path, one in zip(chosen, inputs, strict=True):
-            if one.shape != inputs[0].shape:
-                raise StimulusError(
-                    f"{path} gives an input of shape {tuple(one.shape)} where {chosen[0]} gives "
-                    f"{tuple(inputs[0].shape)}; set model.preprocessing.crop so that all agree."
-                )
-        yield start, torch.stack(inputs)
+    for path, one in zip(paths, inputs, strict=True):
+        if one.shape != inputs[0].shape:
+            raise StimulusError(
+                f"{path} gives an input of shape {tuple(one.shape)} where {paths[0]} gives "
+                f"{tuple(inputs[0].shape)}; set model.preprocessing.crop so that all agree."
+            )
+    return torch.stack(list(inputs))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from lens_pipeline.errors import PostfunctionError, TraceError
-from lens_pipeline.extraction.batches import batches
+from lens_pipeline.extraction.batch_size import Reported, even_size, smaller_size
+from lens_pipeline.extraction.batches import batches, loader
+from lens_pipeline.extraction.overlap import Seconds, counted, done_behind
 from lens_pipeline.extraction.stimulus_axis import stimuli_first
 from lens_pipeline.postfunctions import (
     compile_chain,
@@ -17,26 +22,49 @@ from lens_pipeline.postfunctions import (
     source_digests,
     unit_dims,
 )
+from lens_pipeline.runtime.memory import free_memory
+from lens_pipeline.runtime.passes import forward_passes
 from lens_pipeline.store.shards import open_shard, read_shard, shard_path
 from lens_pipeline.task import task_key
-from lens_pipeline.tracer.graph import structure_digest
-from lens_pipeline.tracer.rerun import Outline, StructureError, outline, rerun
-from lens_pipeline.tracer.run import trace
+from lens_pipeline.tracer.rerun import StructureError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
 
+    from lens_pipeline.extraction.prepared import Prepared
     from lens_pipeline.extraction.probe import Structure
     from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.postfunctions import Application, Chain
     from lens_pipeline.store.shards import ShardRecord
     from lens_pipeline.task import Task
 
-# Called after each batch with the number of its stimuli and of the bytes they took.
+# Called after each batch with the number of its stimuli and of the bytes they took; negative
+# numbers take back what was reported of a task that starts again.
 Progress = Callable[[int, int], None]
 Rows = dict[tuple[str, int | None], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where shards go, and what they share."""
+
+    # folder of the shards
+    folder: Path
+    # written into every shard
+    attrs: Mapping[str, Any]
+    # where stimuli are kept for other models of the same frame; None keeps none
+    prepared: Prepared | None = None
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A Task that was carried out."""
+
+    shard: ShardRecord
+    # where its time went
+    seconds: Seconds
 
 
 def extract(
@@ -44,25 +72,69 @@ def extract(
     loaded: LoadedModel,
     structure: Structure,
     *,
-    folder: Path,
-    attrs: Mapping[str, Any],
+    into: Destination,
     on_batch: Progress | None = None,
-) -> ShardRecord:
-    """Run the Task and write its shard into `folder`; memory does not grow with its length.
+) -> Extracted:
+    """Run the Task and write its shard; memory does not grow with its length.
 
-    The model's module must be on the Task's device. Raises TraceError if a batch computes another
-    graph than the probe did, StimulusError for a file that cannot be decoded, PostfunctionError,
-    and StoreError if the shard cannot be written.
+    Stimuli are decoded ahead of the forward pass and rows are written behind it, in other threads.
+    The model's module must be on the Task's device. Out of memory, the Task starts again with
+    batches of half the size, so that all stimuli of a shard went through the same kernels; the
+    shard's attribute `batch_size` says which size was used. Raises TraceError if a batch computes
+    another graph than the probe did, StimulusError for a file that cannot be decoded,
+    PostfunctionError, StoreError if the shard cannot be written, and BudgetError where the memory
+    does not suffice for one stimulus.
     """
-    chain = compile_chain(_unchanged_chain(task))
-    path = shard_path(folder, task_key(task))
-    with open_shard(path, layers=structure.layers, stimulus_ids=task.ids, attrs=attrs) as shard:
-        for start, rows in _rows_by_batch(task, loaded, structure, chain):
-            shard.write(start, rows)
-            if on_batch:
-                n_stimuli = len(next(iter(rows.values())))
-                on_batch(n_stimuli, sum(array.nbytes for array in rows.values()))
-    return read_shard(path)
+    work = _Work(task, loaded, structure, compile_chain(_unchanged_chain(task)))
+    path = shard_path(into.folder, task_key(task))
+    size = even_size(len(task.ids), task.runtime.batch_size)
+    while True:
+        report, seconds = Reported(on_batch), Seconds()
+        try:
+            with open_shard(
+                path,
+                layers=structure.layers,
+                stimulus_ids=task.ids,
+                attrs={**into.attrs, "batch_size": size},
+                compression=task.compression,
+            ) as shard:
+                _write_all(work, shard.write, into.prepared, size, seconds, report)
+            return Extracted(read_shard(path), seconds)
+        except (RuntimeError, MemoryError, TraceError) as error:
+            size = smaller_size(size, error, task)
+        report.take_back()
+        free_memory()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A Task and what carries it out."""
+
+    task: Task
+    loaded: LoadedModel
+    structure: Structure
+    chain: Application
+
+
+def _write_all(
+    work: _Work,
+    write: Callable[[int, Rows], None],
+    prepared: Prepared | None,
+    size: int,
+    seconds: Seconds,
+    report: Reported,
+) -> None:
+    """Write the rows of all batches, each while the next one is computed."""
+
+    def write_rows(start: int, rows: Rows) -> None:
+        with counted(seconds, "writing"):
+            write(start, rows)
+        report(len(next(iter(rows.values()))), sum(array.nbytes for array in rows.values()))
+
+    with done_behind(write_rows) as later:
+        for start, rows in _rows_by_batch(work, prepared, size=size, seconds=seconds):
+            with counted(seconds, "waiting"):
+                later(start, rows)
 
 
 def _unchanged_chain(task: Task) -> Chain:
@@ -76,36 +148,48 @@ def _unchanged_chain(task: Task) -> Chain:
 
 
 def _rows_by_batch(
-    task: Task, loaded: LoadedModel, structure: Structure, chain: Application
+    work: _Work, prepared: Prepared | None, *, size: int, seconds: Seconds
 ) -> Iterator[tuple[int, Rows]]:
-    paths = [task.root / file for file in task.files]
-    size = task.runtime.batch_size
-    known: Outline | None = None
-    for start, inputs in batches(paths, loaded.transform, batch_size=size):
-        whole = (_filled(inputs, size) if start else inputs).to(task.runtime.device)
-        with torch.no_grad():
-            try:
-                known, values = _forward(loaded.module, whole, structure, known)
-            except StructureError as error:
-                raise TraceError(
-                    f"The {len(inputs)} stimuli from {task.ids[start]!r} on got another graph than "
-                    f"the first ones, so they cannot be stored in one tree: {error}"
-                ) from error
-        rows = _rows(values, structure, chain)
-        yield start, {layer: values[: len(inputs)] for layer, values in rows.items()}
+    """Run the batches forward and apply the chain."""
+    task, loaded, structure = work.task, work.loaded, work.structure
+    state = _storages(loaded.module)
+    paths = (task.root / file for file in task.files)
+    files = list(zip(paths, task.file_digests, strict=True))
+    made = batches(files, loader(loaded, prepared), batch_size=size, seconds=seconds)
+    with forward_passes(loaded.module, structure.wiring, task.runtime) as forward:
+        for start, inputs in made:
+            n = len(inputs)
+            with counted(seconds, "computing"):
+                whole = _filled(inputs, size) if start else inputs
+                with _graph_named(task, start, n):
+                    values = forward(whole.to(task.runtime.device))
+                with torch.no_grad():
+                    # Rows are written while the next batch runs, which may write to the state.
+                    owned = {op: _owned(value, state) for op, value in values.items()}
+                    rows = _rows(owned, structure, work.chain)
+            yield start, {layer: array[:n] for layer, array in rows.items()}
 
 
-def _forward(
-    module: nn.Module, inputs: torch.Tensor, structure: Structure, known: Outline | None
-) -> tuple[Outline, dict[int, torch.Tensor]]:
-    """Return the values of the picked Ops; the first pass is traced in full and checked."""
-    ops = [pick.op for pick in structure.picks]
-    if known is not None:
-        return known, rerun(module, (inputs,), known, keep=ops)
-    traced = trace(module, (inputs,), keep=ops)
-    if structure_digest(traced) != structure.digest:
-        raise StructureError(f"{traced.model_name}'s graph depends on its input.")
-    return outline(traced), {op.index: op.value for op in traced.ops if op.value is not None}
+def _storages(module: nn.Module) -> frozenset[int]:
+    """Return the addresses of the memory of the module's parameters and buffers."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return frozenset(tensor.untyped_storage().data_ptr() for tensor in tensors)
+
+
+def _owned(value: torch.Tensor, state: frozenset[int]) -> torch.Tensor:
+    return value.clone() if value.untyped_storage().data_ptr() in state else value
+
+
+@contextlib.contextmanager
+def _graph_named(task: Task, start: int, n: int) -> Iterator[None]:
+    """Say for which stimuli the graph was another one."""
+    try:
+        yield
+    except StructureError as error:
+        raise TraceError(
+            f"The {n} stimuli from {task.ids[start]!r} on got another graph than the first ones, "
+            f"so they cannot be stored in one tree: {error}"
+        ) from error
 
 
 def _filled(inputs: torch.Tensor, size: int) -> torch.Tensor:

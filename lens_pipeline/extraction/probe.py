@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import SelectorError, TraceError
-from lens_pipeline.extraction.stimulus_axis import (
-    LARGE,
-    SMALL,
-    StimulusAxis,
-    find_axis,
-    stimuli_first,
+from lens_pipeline.extraction.aliases import alias_attrs, origins, other_names, without_repeats
+from lens_pipeline.extraction.certificate import certify
+from lens_pipeline.extraction.fast_layers import PROBED, choose_fast
+from lens_pipeline.extraction.layout import (
+    Kept,
+    Pick,
+    layer_specs,
+    packed,
+    stimulus_bytes,
+    with_attrs,
 )
+from lens_pipeline.extraction.stimulus_axis import LARGE, SMALL, find_axis, stimuli_first
 from lens_pipeline.models.catalogue import preset_layers
 from lens_pipeline.postfunctions import (
     chain_texts,
@@ -25,34 +30,25 @@ from lens_pipeline.postfunctions import (
     parse_postfunctions,
     unit_dims,
 )
+from lens_pipeline.runtime.wiring import Wiring, wire
 from lens_pipeline.selectors import Selected, auto_layers, parse_selectors, select
-from lens_pipeline.store.schema import LayerSpec
-from lens_pipeline.tracer.graph import first_difference, structure_digest
+from lens_pipeline.tracer import rerun
+from lens_pipeline.tracer.graph import first_difference
 from lens_pipeline.tracer.run import ForwardError, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import torch
 
     from lens_pipeline.models.loading import LoadedModel
-    from lens_pipeline.postfunctions import Application, Dims
+    from lens_pipeline.postfunctions import Application
+    from lens_pipeline.store.schema import LayerSpec
+    from lens_pipeline.task import Runtime
     from lens_pipeline.tracer.records import Op
     from lens_pipeline.tracer.trace import Trace
 
 _HALF = ("float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Pick:
-    """One operation that is kept, as one pass of a layer."""
-
-    # name of the layer in the store
-    layer: str
-    pass_number: int
-    # index into Trace.ops
-    op: int
-    axis: StimulusAxis
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,8 @@ class Structure:
     postfunctions: tuple[str, ...]
     # digest of the computation; a batch that has another one is refused
     digest: str
+    # how the picked Ops are captured
+    wiring: Wiring
     # in execution order
     picks: tuple[Pick, ...]
     # how the picks lie in the store
@@ -83,16 +81,6 @@ class Structure:
     seconds_per_stimulus: float
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A pick with what its probe came out as."""
-
-    pick: Pick
-    shape: tuple[int, ...]
-    dims: Dims
-    dtype: str
-
-
 def choose_selectors(
     loaded: LoadedModel, layers: str | Sequence[str | int], *, traced: Trace
 ) -> tuple[str, ...]:
@@ -110,71 +98,87 @@ def probe(
     postfunctions: Sequence[str] = (),
     *,
     examples: torch.Tensor,
+    runtime: Runtime | None = None,
+    dtype: str = "float32",
 ) -> Structure:
     """Trace the model on two and on three stimuli and return what a run will keep.
 
     `examples` are model inputs of shape (n, ...), on the model's device; with fewer than three,
-    they are repeated with a little noise. Raises SelectorError for a selector that matches nothing
-    or names an output without stimuli, TraceError if the two passes compute different things.
+    they are repeated with a little noise. `runtime`: None is the exact mode without a certificate;
+    `dtype`: "int16-scaled" gives every layer of real numbers a scale that the examples suggest;
+    the fast mode measures its fidelity on all examples, PROBED of them or more. Raises
+    SelectorError for a selector that matches nothing or names an output without stimuli, TraceError
+    if the passes compute different things or the certificate or the fidelity is refused.
     """
-    three = _three(examples)
+    three = _at_least(examples, LARGE)[:LARGE]
     outline = _trace(loaded, three[:SMALL], keep=None)
     texts = choose_selectors(loaded, layers, traced=outline)
-    selected = select(outline, parse_selectors(texts))
+    same_as = origins(outline)
+    selected = without_repeats(select(outline, parse_selectors(texts)), same_as)
     wanted = [op for one in selected for _, op in one.ops]
     small = _trace(loaded, three[:SMALL], keep=wanted)
     large = _trace(loaded, three, keep=wanted)
     _check_same(loaded, small, large)
     picks, skipped = _picks(selected, small, large)
     _refuse_skipped(_named(outline, texts), picks, skipped)
+    wiring, facts = _measured(loaded.module, picks, small, large, examples, runtime)
     parsed = parse_postfunctions(postfunctions)
     chain = compile_chain(parsed)
     kept = [_apply(pick, large, chain) for pick in picks]
     specs = layer_specs(kept)
+    if dtype == "int16-scaled":
+        specs = packed(specs, kept)
+    specs = with_attrs(specs, alias_attrs(other_names(outline, selected, same_as)))
     return Structure(
         selectors=texts,
         postfunctions=chain_texts(parsed),
-        digest=structure_digest(large),
+        digest=wiring.digest,
+        wiring=wiring,
         picks=picks,
-        layers=specs,
+        layers=with_attrs(specs, facts),
         skipped=skipped,
         complete=large.complete,
         gaps=large.gaps,
-        bytes_per_stimulus=sum(_bytes(spec) for spec in specs),
+        bytes_per_stimulus=sum(map(stimulus_bytes, specs)),
         parameter_bytes=sum(parameter.nbytes for parameter in large.parameters),
         working_bytes_per_stimulus=_working_bytes(large, picks) // LARGE,
         seconds_per_stimulus=large.seconds / LARGE,
     )
 
 
-def layer_specs(kept: Iterable[_Kept]) -> tuple[LayerSpec, ...]:
-    """Group kept passes into layers; passes that differ in shape or type become numbered runs."""
-    by_layer: dict[str, list[_Kept]] = {}
-    for one in kept:
-        by_layer.setdefault(one.pick.layer, []).append(one)
-    specs: list[LayerSpec] = []
-    for name, passes in by_layer.items():
-        runs = _runs(sorted(passes, key=lambda one: one.pick.pass_number))
-        for number, run in enumerate(runs, start=1):
-            specs.append(
-                LayerSpec(
-                    name=name,
-                    run=number if len(runs) > 1 else None,
-                    passes=tuple(one.pick.pass_number for one in run),
-                    dims=run[0].dims,
-                    shape=run[0].shape,
-                    dtype=run[0].dtype,
-                )
-            )
-    return tuple(specs)
+def _measured(
+    module: torch.nn.Module,
+    picks: Sequence[Pick],
+    small: Trace,
+    large: Trace,
+    examples: torch.Tensor,
+    runtime: Runtime | None,
+) -> tuple[Wiring, dict[str, dict[str, str | float]]]:
+    """Return how the picks are captured, and what the certificate and the fast mode measured."""
+    three = _at_least(examples, LARGE)[:LARGE]
+    wiring = wire(module, three, large, ops=[pick.op for pick in picks])
+    facts: dict[str, dict[str, str | float]] = {pick.layer: {} for pick in picks}
+    if runtime and runtime.certify:
+        found = certify(module, wiring, picks, inputs=three, small=small, large=large)
+        for layer, certificate in found.items():
+            facts[layer].update(certificate)
+    if runtime and runtime.mode == "fast":
+        inputs, known = _at_least(examples, PROBED), rerun.outline(large)
+        wiring, fidelities = choose_fast(
+            module, wiring, picks, known=known, inputs=inputs, runtime=runtime
+        )
+        for layer, fidelity in fidelities.items():
+            facts[layer].update(fidelity)
+    return wiring, facts
 
 
-def _three(examples: torch.Tensor) -> torch.Tensor:
+def _at_least(examples: torch.Tensor, number: int) -> torch.Tensor:
+    """Return the examples, repeated with a little noise where there are fewer than `number`."""
     import torch
 
-    if len(examples) >= LARGE:
-        return examples[:LARGE]
-    repeated = examples[[number % len(examples) for number in range(LARGE)]].clone()
+    if len(examples) >= number:
+        return examples
+    repeated = examples[[place % len(examples) for place in range(number)]].clone()
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(repeated.shape, generator=generator) * 0.01
     repeated[len(examples) :] += noise[len(examples) :].to(repeated)
@@ -237,32 +241,15 @@ def _refuse_skipped(
             )
 
 
-def _apply(pick: Pick, traced: Trace, chain: Application) -> _Kept:
+def _apply(pick: Pick, traced: Trace, chain: Application) -> Kept:
     value = traced.ops[pick.op].value
     assert value is not None
     first = stimuli_first(value, pick.axis)
     result, dims = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
     name = str(result.dtype).removeprefix("torch.")
-    return _Kept(pick, tuple(result.shape[1:]), dims, "float32" if name in _HALF else name)
-
-
-def _runs(passes: list[_Kept]) -> list[list[_Kept]]:
-    runs: list[list[_Kept]] = []
-    for one in passes:
-        last = runs[-1][-1] if runs else None
-        if last and (last.shape, last.dims, last.dtype) == (one.shape, one.dims, one.dtype):
-            runs[-1].append(one)
-        else:
-            runs.append([one])
-    return runs
-
-
-def _bytes(spec: LayerSpec) -> int:
-    import numpy as np
-
-    from lens_pipeline.store.schema import stored
-
-    return int(np.prod(stored(spec).shape, dtype=np.int64)) * np.dtype(stored(spec).dtype).itemsize
+    dtype = "float32" if name in _HALF else name
+    ends = (float(end) for end in result.aminmax()) if result.is_floating_point() else (0.0, 0.0)
+    return Kept(pick, tuple(result.shape[1:]), dims, dtype, *ends)
 
 
 def _working_bytes(traced: Trace, picks: Sequence[Pick]) -> int:

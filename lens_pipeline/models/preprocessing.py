@@ -64,10 +64,25 @@ def transform_of(preprocessing: Preprocessing) -> Callable[[Image], torch.Tensor
 
 def prepare(image: Image, preprocessing: Preprocessing) -> torch.Tensor:
     """Return an RGB image as (channel, row, col) float32: resized, cropped, normalised."""
+    return normalised(framed(image, preprocessing), preprocessing)
+
+
+def framed(image: Image, preprocessing: Preprocessing) -> torch.Tensor:
+    """Return an RGB image as (channel, row, col) uint8: resized and cropped, not yet normalised."""
     pixels = _resized(image, preprocessing)
-    if preprocessing.crop is not None:
-        pixels = _central(pixels, *_pair(preprocessing.crop))
-    return _normalised(pixels.float() / 255, preprocessing)
+    return pixels if preprocessing.crop is None else _central(pixels, *_pair(preprocessing.crop))
+
+
+def normalised(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    """Return framed pixels as float32, of zero mean and unit deviation over the training set."""
+    import torch
+
+    values = pixels.float() / 255
+    if not preprocessing.mean:
+        return values.contiguous()
+    mean = torch.tensor(preprocessing.mean).view(-1, 1, 1)
+    std = torch.tensor(preprocessing.std).view(-1, 1, 1)
+    return values.sub(mean).div_(std).contiguous()
 
 
 def differences(stated: Preprocessing, used: Preprocessing) -> tuple[str, ...]:
@@ -153,16 +168,6 @@ def _central(pixels: torch.Tensor, rows: int, cols: int) -> torch.Tensor:
         height, width = pixels.shape[-2:]
     top, left = round((height - rows) / 2), round((width - cols) / 2)
     return pixels[:, top : top + rows, left : left + cols]
-
-
-def _normalised(values: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
-    import torch
-
-    if not preprocessing.mean:
-        return values.contiguous()
-    mean = torch.tensor(preprocessing.mean).view(-1, 1, 1)
-    std = torch.tensor(preprocessing.std).view(-1, 1, 1)
-    return values.sub(mean).div_(std).contiguous()
 
 
 def _resampling(interpolation: str) -> Resampling:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lens_pipeline.errors import StimulusError, TraceError
-from lens_pipeline.extraction import Structure, extract, load_example, probe
+from lens_pipeline.extraction import Destination, Structure, extract, load_example, probe
 from lens_pipeline.models.loading import LoadedModel, load_model
 from lens_pipeline.models.spec import ModelSpec
 from lens_pipeline.task import Runtime, Task, task_key
@@ -81,10 +81,9 @@ def test_shard_holds_what_plain_hooks_see(
         task,
         loaded,
         structure_for(loaded, task),
-        folder=tmp_path,
-        attrs={"stand_in": ""},
+        into=Destination(tmp_path, {"stand_in": ""}),
         on_batch=lambda n, _bytes: done.append(n),
-    )
+    ).shard
     assert done == [3, 3, 1]
     assert record.stimulus_ids == task.ids
     assert record.key == task_key(task)
@@ -103,7 +102,7 @@ def test_batch_size_changes_no_more_than_the_last_bits(
     for size in (2, 7):
         task = task_for(images, ("IT.output",), batch_size=size)
         structure = structure_for(loaded, task)
-        record = extract(task, loaded, structure, folder=tmp_path / str(size), attrs={})
+        record = extract(task, loaded, structure, into=Destination(tmp_path / str(size), {})).shard
         with h5py.File(record.path) as file:
             values.append(file["IT.output/activation"][:])
     np.testing.assert_allclose(*values, rtol=0, atol=1e-5 * np.abs(values[0]).max())
@@ -119,7 +118,7 @@ def test_batch_with_another_graph_is_refused_and_leaves_nothing(
         TraceError,
         match=r"The 3 stimuli from 'image_3' on got another graph .* computed cos where sin_1_1",
     ):
-        extract(task, model, structure_for(model, task), folder=tmp_path, attrs={})
+        extract(task, model, structure_for(model, task), into=Destination(tmp_path, {}))
     assert not list(tmp_path.glob("*.nc"))
 
 
@@ -136,9 +135,47 @@ def test_undecodable_file_is_named_and_leaves_nothing(
         (broken / file).write_bytes(data[:50] if file == "image_4.png" else data)
     with pytest.raises(StimulusError, match=r"image_4\.png"):
         extract(
-            Task(**{**vars(task), "root": broken}), loaded, structure, folder=tmp_path, attrs={}
+            Task(**{**vars(task), "root": broken}),
+            loaded,
+            structure,
+            into=Destination(tmp_path, {}),
         )
     assert not list(tmp_path.glob("*.nc"))
+
+
+def test_rows_outlive_state_that_the_next_batch_overwrites(
+    images: Path, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    """A model that hands out its own buffer: each row is what it was when it was handed out."""
+    task = task_for(images, ("remember",), batch_size=1)
+    model = LoadedModel(**{**vars(loaded), "module": _Remembers()})
+    extracted = extract(task, model, structure_for(model, task), into=Destination(tmp_path, {}))
+    expected = [load_example(task.root / file, loaded.transform) for file in task.files]
+    with h5py.File(extracted.shard.path) as file:
+        np.testing.assert_array_equal(file["remember/activation"][:, 0], np.stack(expected))
+    spent = extracted.seconds
+    assert min(spent.decoding, spent.computing, spent.writing) > 0
+
+
+class _Remembers(torch.nn.Module):
+    """Returns a buffer that each call overwrites, as a state-space model in streaming does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remember = _Buffer()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.remember(x) + 0
+
+
+class _Buffer(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("state", torch.zeros(8, 3, 256, 256))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.state[: len(x), :, : x.shape[2], : x.shape[3]] = x
+        return self.state[: len(x), :, : x.shape[2], : x.shape[3]]
 
 
 class _SecondBatchDiffers(zoo.DataDependent):

@@ -35,7 +35,7 @@ ARRANGEMENTS = {
     "merged, stimulus slow": (lambda x: x.reshape(-1, 6), StimulusAxis(0, 4)),
     "merged, stimulus fast": (
         lambda x: x.transpose(0, 1).reshape(-1, 6),
-        StimulusAxis(0, 4, stimulus_is_slow=False),
+        StimulusAxis(0, 4, outer=4),
     ),
     "merged, not first": (
         lambda x: x.permute(2, 0, 1).reshape(6, -1),

@@ -1,0 +1,150 @@
+"""Batches of model inputs, and stimuli kept for the next model."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lens_pipeline.digests import digest_bytes
+from lens_pipeline.errors import StimulusError
+from lens_pipeline.extraction import batches, load_example, loader
+from lens_pipeline.extraction.overlap import Seconds
+from lens_pipeline.extraction.prepared import Prepared, make_room
+from lens_pipeline.models.loading import LoadedModel
+from lens_pipeline.models.preprocessing import transform_of
+from lens_pipeline.models.spec import ModelSpec, Preprocessing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FRAME = Preprocessing(resize=12, crop=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
+
+
+def _images(folder: Path, n: int) -> list[tuple[Path, str]]:
+    numbers = np.random.default_rng(0)
+    files = []
+    for index in range(n):
+        path = folder / f"{index}.png"
+        Image.fromarray(numbers.integers(0, 256, (16, 20, 3), dtype=np.uint8)).save(path)
+        files.append((path, digest_bytes(path.read_bytes())))
+    return files
+
+
+def _loaded(preprocessing: Preprocessing | None) -> LoadedModel:
+    transform = transform_of(preprocessing or FRAME)
+    spec = ModelSpec("target", "tiny", "random")
+    return LoadedModel(spec, torch.nn.Identity(), preprocessing, None, transform, "")
+
+
+def test_batches_hold_the_stimuli_in_order(tmp_path: Path) -> None:
+    """Decoded in other threads, the inputs are those of one after the other, in their order."""
+    files, loaded = _images(tmp_path, 7), _loaded(FRAME)
+    seconds = Seconds()
+    made = list(batches(files, loader(loaded), batch_size=3, seconds=seconds))
+    assert [start for start, _ in made] == [0, 3, 6]
+    one_by_one = torch.stack([load_example(path, loaded.transform) for path, _ in files])
+    assert torch.equal(torch.cat([inputs for _, inputs in made]), one_by_one)
+    assert seconds.decoding > 0
+
+
+def test_a_broken_stimulus_comes_up_in_its_batch(tmp_path: Path) -> None:
+    """The batches before it are given out, and the error names the file."""
+    files = _images(tmp_path, 4)
+    files[3][0].write_bytes(b"no image")
+    made = batches(files, loader(_loaded(FRAME)), batch_size=2)
+    assert next(made)[0] == 0
+    with pytest.raises(StimulusError, match=r"3\.png"):
+        next(made)
+
+
+def test_stimuli_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    """Without a crop, images of different shapes cannot be one batch."""
+    files = _images(tmp_path, 2)
+    Image.new("RGB", (30, 16)).save(files[1][0])
+    uncropped = dataclasses.replace(FRAME, crop=None)
+    with pytest.raises(StimulusError, match="so that all agree"):
+        list(batches(files, loader(_loaded(uncropped)), batch_size=2))
+
+
+def test_kept_stimuli_give_the_same_bits_without_the_image(tmp_path: Path) -> None:
+    """The second model, with its own normalisation, needs no decoding."""
+    files = _images(tmp_path, 5)
+    prepared = Prepared(tmp_path / "kept", most=10**6)
+    other = dataclasses.replace(FRAME, mean=(), std=())
+    for preprocessing in (FRAME, other):
+        made = list(batches(files, loader(_loaded(preprocessing), prepared), batch_size=5))
+        plain = [load_example(path, transform_of(preprocessing)) for path, _ in files[:1]]
+        assert torch.equal(made[0][1][0], plain[0])
+        for path, _ in files[1:]:
+            path.write_bytes(b"gone")
+
+
+def test_another_crop_or_content_is_another_file(tmp_path: Path) -> None:
+    """A key holds what the pixels depend on."""
+    files = _images(tmp_path, 2)
+    prepared = Prepared(tmp_path / "kept", most=10**6)
+    for crop in (8, 6):
+        preprocessing = dataclasses.replace(FRAME, crop=crop)
+        (_, inputs), *_ = batches(files, loader(_loaded(preprocessing), prepared), batch_size=2)
+        assert inputs.shape == (2, 3, crop, crop)
+        assert not torch.equal(inputs[0], inputs[1])
+
+
+def test_a_users_own_transform_is_applied_each_time(tmp_path: Path) -> None:
+    """What a transform of the user's depends on is unknown, so nothing is kept of it."""
+    prepared = Prepared(tmp_path / "kept", most=10**6)
+    list(batches(_images(tmp_path, 2), loader(_loaded(None), prepared), batch_size=2))
+    assert not (tmp_path / "kept").exists()
+
+
+def _array(value: int) -> np.ndarray:
+    return np.full((3, 10, 10), value, dtype=np.uint8)
+
+
+def test_what_was_used_least_recently_goes_first(tmp_path: Path) -> None:
+    """The folder stays below its size, and reading counts as use."""
+    prepared = Prepared(tmp_path, most=10**6)
+    keys = [f"{n:02d}" for n in range(10)]
+    for number, key in enumerate(keys):
+        prepared.fetch(key, lambda number=number: _array(number))
+        os.utime(tmp_path / key / f"{key}.pixels", (number, number))
+    prepared.fetch(keys[0], lambda: pytest.fail("it is there"))
+    make_room(tmp_path, most=5 * 450)
+    left = {path.stem for path in tmp_path.rglob("*.pixels")}
+    assert keys[0] in left
+    assert keys[9] in left
+    assert keys[1] not in left
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.pixels")) <= 5 * 450
+
+
+def test_growth_is_bounded_while_it_fills(tmp_path: Path) -> None:
+    """A process that goes on adding makes room itself."""
+    prepared = Prepared(tmp_path, most=20 * 450)
+    for number in range(200):
+        prepared.fetch(f"{number:03d}", lambda number=number: _array(number % 250))
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*.pixels"))
+    assert 5 * 450 < size <= 1.2 * 20 * 450
+
+
+def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
+    """Half a file of a power failure is noticed by its checksum."""
+    prepared = Prepared(tmp_path, most=10**6)
+    prepared.fetch("ab12", lambda: _array(7))
+    path = tmp_path / "ab" / "ab12.pixels"
+    for damage in (path.read_bytes()[:-40], b"", b"x" * 500):
+        path.write_bytes(damage)
+        assert np.array_equal(prepared.fetch("ab12", lambda: _array(7)), _array(7))
+    assert np.array_equal(prepared.fetch("ab12", lambda: pytest.fail("it is there")), _array(7))
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """A cache is a convenience: without it everything is made each time."""
+    (tmp_path / "file").write_text("in the way")
+    prepared = Prepared(tmp_path / "file", most=10**6)
+    assert np.array_equal(prepared.fetch("ab", lambda: _array(1)), _array(1))
