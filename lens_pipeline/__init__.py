@@ -10,17 +10,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lens_pipeline.drawing.page.writing import page
     from lens_pipeline.drawing.static import draw
+    from lens_pipeline.drawing.summary import summary
     from lens_pipeline.pipeline.open_run import open_run
+    from lens_pipeline.pipeline.replaying import replay
     from lens_pipeline.tables import to_pandas, write_table
-    from lens_pipeline.tracing import keep_selected, trace
+    from lens_pipeline.tracing import Inputs, keep_selected, trace
     from lens_pipeline.validation.checking import validate
 
 __all__ = [
+    "Inputs",
     "__version__",
     "draw",
     "keep_selected",
     "open_run",
+    "page",
+    "replay",
+    "summary",
     "to_pandas",
     "trace",
     "validate",
@@ -31,11 +38,15 @@ __version__ = "0.1.0"
 _HOMES = {
     "to_pandas": "lens_pipeline.tables",
     "trace": "lens_pipeline.tracing",
+    "Inputs": "lens_pipeline.tracing",
     "keep_selected": "lens_pipeline.tracing",
     "validate": "lens_pipeline.validation.checking",
     "write_table": "lens_pipeline.tables",
     "draw": "lens_pipeline.drawing.static",
+    "page": "lens_pipeline.drawing.page.writing",
+    "summary": "lens_pipeline.drawing.summary",
     "open_run": "lens_pipeline.pipeline.open_run",
+    "replay": "lens_pipeline.pipeline.replaying",
 }
 
 

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.atomic import replacing
 from lens_pipeline.columns import choose, table
 from lens_pipeline.errors import StoreError, nearest
-from lens_pipeline.store.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

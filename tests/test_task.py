@@ -33,6 +33,7 @@ CHANGES = {
     "transform": {"model": dataclasses.replace(TASK.model, preprocessing=(("crop", 64),))},
     "threads": {"runtime": Runtime(threads=2)},
     "device": {"runtime": Runtime(device="cuda")},
+    "mode": {"runtime": Runtime(mode="fast")},
 }
 
 
@@ -46,6 +47,8 @@ SAME = {
     "folder of the stimuli": {"root": Path("/elsewhere")},
     "path of the weights": {"model": dataclasses.replace(TASK.model, weights="/other/a.pth")},
     "batch size": {"runtime": Runtime(batch_size=8)},
+    "certificate": {"runtime": Runtime(certify=False)},
+    "compiling, in the exact mode": {"runtime": Runtime(compile=True, fidelity=0.9)},
 }
 
 
@@ -61,6 +64,14 @@ def test_tasks_of_one_run_share_a_run_key() -> None:
     assert run_key(other) == run_key(TASK)
     assert task_key(other) != task_key(TASK)
     assert run_key(dataclasses.replace(TASK, selectors=("x",))) != run_key(TASK)
+
+
+def test_what_the_fast_mode_depends_on_changes_its_key() -> None:
+    """Compiling changes bits, and the fidelity which layers are exact."""
+    runtimes = [Runtime(mode="fast", **changed) for changed in ({}, {"compile": True})]
+    runtimes.append(Runtime(mode="fast", fidelity=0.9))
+    keys = {task_key(dataclasses.replace(TASK, runtime=runtime)) for runtime in runtimes}
+    assert len(keys) == 3
 
 
 def test_task_travels() -> None:

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.atomic import replacing
+from lens_pipeline.health.table import write_health
+from lens_pipeline.pipeline.beside import beside, check_beside, time_figures, write_windows
+from lens_pipeline.pipeline.brain import covariances, open_all
+from lens_pipeline.pipeline.inferring import (
+    check_inference,
+    groups_of_tree,
+    infer_all,
+    write_inference,
+)
 from lens_pipeline.rsa.comparison import check_names, measure_called, score_table, second_order
 from lens_pipeline.rsa.figure_likeness import likeness_matrix, mds_map
 from lens_pipeline.rsa.figure_rdms import rdm_grid
 from lens_pipeline.rsa.figure_scores import score_by_layer
 from lens_pipeline.rsa.figures import save_figure
+from lens_pipeline.rsa.inference.tables import with_inference
 from lens_pipeline.rsa.rdm_files import NAME as RDMS
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, write_rdms
 from lens_pipeline.rsa.rdms import pass_name, rdm_method
-from lens_pipeline.rsa.references import Reference, describe, open_reference, split_key
-from lens_pipeline.store.atomic import replacing
+from lens_pipeline.rsa.references import Reference, describe
 from lens_pipeline.store.trees import open_activations
 
 if TYPE_CHECKING:
@@ -53,19 +63,21 @@ class Compared:
     likeness: str
 
 
-def reference_files(config: Config) -> tuple[Path, ...]:
-    """Return the files that the references lie in, and where their lists of ids would lie."""
-    files = [split_key(text)[0] for text in config.rsa.reference]
-    return (*files, *(path.with_name(f"{path.stem}.ids.txt") for path in files))
+def check_analysis(
+    config: Config, stimulus_ids: Sequence[str], labels: Mapping[str, Sequence[str]]
+) -> None:
+    """Raise ComparisonError now for what would stop the analysis after the activations are made.
 
-
-def check_analysis(config: Config, stimulus_ids: Sequence[str]) -> None:
-    """Raise ComparisonError now for what would stop the analysis after the activations are made."""
+    `labels`: columns along the stimuli.
+    """
     rdm_method(config.rsa.method)
     for name in config.rsa.measure:
         measure_called(name)
-    references = _references(config, stimulus_ids)
+    check_beside(config, stimulus_ids, labels)
+    covariances(config)
+    references = open_all(config, stimulus_ids)
     check_names(references)
+    check_inference(config, references, stimulus_ids, labels)
     for reference in references:
         _LOG.info("reference %s: %s", reference.name, describe(reference.account))
 
@@ -73,29 +85,27 @@ def check_analysis(config: Config, stimulus_ids: Sequence[str]) -> None:
 def analyse(config: Config, folder: Path) -> dict[str, Any]:
     """Write RDMs, tables and figures into `folder`; return what was made and what was left out."""
     with closing(open_activations(folder)) as tree:
-        rdms = rdms_of_tree(tree, method=config.rsa.method)
+        rdms = rdms_of_tree(tree, method=config.rsa.method, noise=covariances(config))
+        made = {"health": list(write_health(folder, tree)), **beside(config, tree, folder)}
         facts = {name: str(tree.attrs[name]) for name in ("model", "weights", "stand_in")}
         title = f"{facts['model']} on {tree.attrs['stimuli']}"
-    references = _references(config, rdms.rdms.pattern_descriptors["stimulus_id"])
+        grouped = groups_of_tree(config, tree)
+    references = open_all(config, rdms.rdms.pattern_descriptors["stimulus_id"])
     compared = _compare(config, rdms, references, facts=facts)
+    found = infer_all(config, rdms, references, grouped)
+    compared = replace(compared, scores=with_inference(compared.scores, found))
     write_rdms(folder / RDMS, rdms, attrs=facts)
     _write_tables(folder, compared)
-    for name, figure in _figures(compared, references, title, facts["stand_in"]).items():
+    made["choices"] = write_inference(folder, found, grouped)
+    write_windows(config, compared.scores, folder)
+    for name, figure in _figures(config, compared, references, title, facts["stand_in"]).items():
         save_figure(figure, folder / FIGURES / name)
     return {
         "rdms": int(rdms.rdms.n_rdm),
         "references": {one.name: describe(one.account) for one in references},
+        **made,
         "left_out": [f"{pass_name(f.layer, f.number)}: {f.reason}" for f in rdms.flags],
     }
-
-
-def _references(config: Config, stimulus_ids: Sequence[str]) -> list[Reference]:
-    return [
-        open_reference(
-            text, stimulus_ids=stimulus_ids, align=config.rsa.align, method=config.rsa.method
-        )
-        for text in config.rsa.reference
-    ]
 
 
 def _compare(
@@ -124,12 +134,12 @@ def _write_tables(folder: Path, compared: Compared) -> None:
 
 
 def _figures(
-    compared: Compared, references: Sequence[Reference], title: str, stand_in: str
+    config: Config, compared: Compared, references: Sequence[Reference], title: str, stand_in: str
 ) -> dict[str, Figure]:
     rdms = compared.rdms
     words = {"title": title, "stand_in": stand_in}
     figures = {
-        "rdms": rdm_grid(rdms, references=references, **words),
+        "rdms": rdm_grid(rdms, references=[o for o in references if o.time is None], **words),
         "layers": mds_map(compared.layers, measure=compared.likeness, **words),
         "likeness": likeness_matrix(compared.layers, measure=compared.likeness, **words),
     }
@@ -137,5 +147,7 @@ def _figures(
     if references:
         for measure, rows in compared.scores.groupby("measure", sort=False):
             name = f"scores_{measure}"
-            figures[name] = score_by_layer(rows, layers=layers, flags=rdms.flags, **words)
-    return figures
+            untimed = rows[rows["time_ms"].isna()]
+            if len(untimed):
+                figures[name] = score_by_layer(untimed, layers=layers, flags=rdms.flags, **words)
+    return {**figures, **time_figures(config, compared.scores, **words)}

@@ -11,19 +11,20 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import ConfigError, LensError, nearest
 from lens_pipeline.pipeline.commands import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from omegaconf import DictConfig
 
-    from lens_pipeline.pipeline.commands import Composed
+    from lens_pipeline.pipeline.commands import Word
 
 _OK, _REFUSED, _INTERRUPTED = 0, 2, 130
 
@@ -73,7 +74,7 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
     word = COMMANDS[command]
     with _messages():
         if word.composed:
-            return _with_hydra(word.composed, rest, debug=debug)
+            return _with_hydra(word, rest, debug=debug)
         assert word.bare
         return word.bare(rest)
 
@@ -101,26 +102,42 @@ def _split_command(words: list[str]) -> tuple[str, list[str]]:
     raise ConfigError(f"There is no command {words[0]!r}; {nearest(words[0], COMMANDS)}.")
 
 
-def _with_hydra(command: Composed, words: list[str], *, debug: bool) -> int:
-    """Compose the config from `words` and give it to `command`, once or once per job of a sweep."""
+def _with_hydra(word: Word, words: list[str], *, debug: bool) -> int:
+    """Compose the config from `words` and give it to the command.
+
+    In a sweep Hydra composes every job first, and what carries them out is ours.
+    """
+    command = word.composed
+    assert command
+    codes, raised, jobs = [_OK], [], []
+
+    def job(config: DictConfig) -> None:
+        # Hydra would print a page of its own for an exception that reaches it.
+        try:
+            plain = _plain(config)
+            if _in_sweep():
+                jobs.append((_overrides(), plain))
+            else:
+                codes.append(command(plain, False))
+        except Exception as error:  # noqa: BLE001  raised below, outside of Hydra
+            raised.append(error)
+
+    _compose(job, words)
+    for failure in raised:
+        raise failure
+    if jobs:
+        named = _named(jobs)
+        codes.append(word.swept(named) if word.swept else _one_by_one(word, named, debug=debug))
+    return max(codes)
+
+
+def _compose(job: Callable[[DictConfig], None], words: list[str]) -> None:
+    """Have Hydra call `job` with the config that `words` give, or with each of a sweep."""
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     from lens_pipeline.resources import conf_folder
-
-    codes, raised = [_OK], []
-
-    def job(config: DictConfig) -> None:
-        # Hydra would print a page of its own for an exception that reaches it.
-        try:
-            codes.append(_one_job(command, config))
-        except Exception as error:  # noqa: BLE001  a sweep goes on; else it is raised below
-            if not _in_sweep():
-                raised.append(error)
-                return
-            _report(error, debug=debug or not isinstance(error, LensError))
-            codes.append(_REFUSED)
 
     start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
     try:
@@ -128,9 +145,18 @@ def _with_hydra(command: Composed, words: list[str], *, debug: bool) -> int:
             start(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_sentence(error)) from error
-    for failure in raised:
-        raise failure
-    return max(codes)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_sentence(error)) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def _in_sweep() -> bool:
@@ -140,30 +166,48 @@ def _in_sweep() -> bool:
     return mode is not None and mode.name == "MULTIRUN"
 
 
-def _one_job(command: Composed, config: DictConfig) -> int:
+def _overrides() -> list[str]:
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
-    if _in_sweep():
-        job = HydraConfig.get().job
-        print(f"\n=== job {job.num}: {job.override_dirname}", flush=True)
-    try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(_sentence(error)) from error
-    assert isinstance(plain, dict)
-    return command({str(key): value for key, value in plain.items()}, _in_sweep())
+    return [str(override) for override in HydraConfig.get().overrides.task]
+
+
+def _named(jobs: list[tuple[list[str], dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Name each job by the overrides that not all jobs have."""
+    common = set.intersection(*(set(overrides) for overrides, _ in jobs))
+    if len(jobs) == 1:
+        common = set()
+    return [
+        (",".join(one.replace("\\", "") for one in overrides if one not in common), plain)
+        for overrides, plain in jobs
+    ]
+
+
+def _one_by_one(word: Word, jobs: list[tuple[str, dict[str, Any]]], *, debug: bool) -> int:
+    assert word.composed
+    codes = [_OK]
+    for name, plain in jobs:
+        print(f"\n=== {name}", flush=True)
+        try:
+            codes.append(word.composed(plain, True))
+        except LensError as error:
+            _report(error, debug=debug)
+            codes.append(_REFUSED)
+    return max(codes)
 
 
 @contextmanager
 def _as_hydra_expects(words: list[str]) -> Iterator[None]:
-    """Put `words` where Hydra reads them, and have it raise its errors instead of printing them."""
+    """Put `words` where Hydra reads them, and have it raise its errors instead of printing them.
+
+    What Hydra writes about a sweep goes to a folder that is deleted: sweep.json says more.
+    """
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["lens-pipeline", *words]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        yield
+        with tempfile.TemporaryDirectory() as folder:
+            sys.argv = ["lens-pipeline", *words, f"hydra.sweep.dir={folder}"]
+            yield
     finally:
         sys.argv = argv
         if full is None:

@@ -7,7 +7,7 @@ in other modules, imported when asked for, so that a light command stays light.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,22 @@ from lens_pipeline.errors import ConfigError
 
 # the composed config, whether this is one job of a sweep -> exit code
 Composed = Callable[[dict[str, Any], bool], int]
+# (what differs, composed config) of every job of a sweep -> exit code
+Swept = Callable[[Sequence[tuple[str, dict[str, Any]]]], int]
 # the words after the command -> exit code
 Bare = Callable[[list[str]], int]
 
-OK, INVALID = 0, 1
+OK, INVALID, FAILED = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Word:
-    """A command: exactly one of its functions is there."""
+    """A command: either `composed` or `bare` is there."""
 
     composed: Composed | None = None
     bare: Bare | None = None
+    # for all jobs of a sweep at once; without it, `composed` gets one after the other
+    swept: Swept | None = None
 
 
 def _run(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
@@ -35,6 +39,18 @@ def _run(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
 
     run_job(plain, sweep=sweep)
     return OK
+
+
+def _run_all(composed: Sequence[tuple[str, dict[str, Any]]]) -> int:
+    from lens_pipeline.pipeline.sweep import read_jobs, run_sweep
+
+    return OK if run_sweep(read_jobs(composed)) else FAILED
+
+
+def _plan_all(composed: Sequence[tuple[str, dict[str, Any]]]) -> int:
+    from lens_pipeline.pipeline.sweep import describe_sweep, read_jobs
+
+    return OK if describe_sweep(read_jobs(composed)) else FAILED
 
 
 def _plan(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
@@ -48,6 +64,20 @@ def _validate(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
     from lens_pipeline.pipeline.validating import validate_model
 
     return OK if validate_model(plain, sweep=sweep) else INVALID
+
+
+def _summary(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
+    from lens_pipeline.pipeline.summarising import summarise
+
+    print(summarise(plain))
+    return OK
+
+
+def _draw(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
+    from lens_pipeline.pipeline.picturing import draw_model
+
+    draw_model(plain, sweep=sweep)
+    return OK
 
 
 def _list_layers(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
@@ -82,17 +112,67 @@ def _status(words: list[str]) -> int:
     return OK
 
 
+def _verify(words: list[str]) -> int:
+    from lens_pipeline.pipeline.verifying import verify_command
+    from lens_pipeline.pipeline.words import choice, run_and_options
+
+    folder, options = run_and_options("verify", words, {"repair": "false"})
+    repair = choice("repair", options["repair"], ("true", "false")) == "true"
+    return OK if verify_command(folder, repair=repair) else INVALID
+
+
+def _replay(words: list[str]) -> int:
+    from lens_pipeline.pipeline.replaying import replay_command
+    from lens_pipeline.pipeline.words import number, run_and_options
+
+    folder, options = run_and_options("replay", words, {"tolerance": "0"})
+    tolerance = number("tolerance", options["tolerance"])
+    return OK if replay_command(folder, tolerance=tolerance) else INVALID
+
+
+def _repack(words: list[str]) -> int:
+    from lens_pipeline.pipeline.repacking import OPTIONS, repack_command
+    from lens_pipeline.pipeline.words import run_and_options
+
+    repack_command(*run_and_options("repack", words, OPTIONS))
+    return OK
+
+
+def _export(words: list[str]) -> int:
+    from lens_pipeline.pipeline.exporting import export_command, export_words
+
+    folder, name, options = export_words(words)
+    export_command(folder, name, options)
+    return OK
+
+
+def _report(words: list[str]) -> int:
+    from lens_pipeline.pipeline.reporting import make_report
+
+    if len(words) != 1:
+        raise ConfigError("report takes one folder, of a run or of a sweep: report runs/NAME.")
+    print(make_report(Path(words[0])))
+    return OK
+
+
 def _nothing_after(command: str, words: list[str]) -> None:
     if words:
         raise ConfigError(f"{command} takes nothing more, not {words[0]!r}.")
 
 
 COMMANDS: dict[str, Word] = {
-    "run": Word(composed=_run),
-    "plan": Word(composed=_plan),
+    "run": Word(composed=_run, swept=_run_all),
+    "plan": Word(composed=_plan, swept=_plan_all),
     "validate": Word(composed=_validate),
+    "summary": Word(composed=_summary),
+    "draw": Word(composed=_draw),
     "list models": Word(bare=_list_models),
     "list stimuli": Word(bare=_list_stimuli),
     "list layers": Word(composed=_list_layers),
     "status": Word(bare=_status),
+    "verify": Word(bare=_verify),
+    "repack": Word(bare=_repack),
+    "export": Word(bare=_export),
+    "replay": Word(bare=_replay),
+    "report": Word(bare=_report),
 }

@@ -17,7 +17,18 @@ from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import ConfigError
 from lens_pipeline.models.spec import ModelSpec, from_json
 from lens_pipeline.pipeline import settings
+from lens_pipeline.pipeline.brain_config import (
+    BOOL,
+    OPTIONAL_FILE,
+    TIME_MAPPING,
+    BrainConfig,
+    EncodingConfig,
+    TimeMapping,
+)
+from lens_pipeline.pipeline.draw_config import DrawConfig
+from lens_pipeline.pipeline.executor_config import ExecutorConfig
 from lens_pipeline.pipeline.settings import one_of, setting
+from lens_pipeline.pipeline.sizes import OPTIONAL_SIZE, SIZE
 
 
 @dataclass(frozen=True)
@@ -56,18 +67,10 @@ class StimuliConfig:
     on_error: str = setting(one_of("stop", "skip"), "stop")
     # only the first so many stimuli; None means all
     limit: int | None = setting(settings.OPTIONAL_POSITIVE_INT, None)
-
-
-@dataclass(frozen=True)
-class ExecutorConfig:
-    """Who runs the tasks."""
-
-    # key of EXECUTORS
-    name: str = setting(one_of("serial", "dask"), "serial")
-    # worker processes; of no use to serial
-    workers: int = setting(settings.POSITIVE_INT, 1)
-    # a running scheduler, such as tcp://host:8786; None starts a local cluster
-    address: str | None = setting(settings.OPTIONAL_TEXT, None)
+    # where decoded stimuli are kept for other models: "auto" in sweeps, "off", or a folder
+    cache: str = setting(settings.FILE_OR_NAME, "auto")
+    # bytes that they may take
+    cache_size: int = setting(SIZE, 8 * 10**9)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,31 @@ class RsaConfig:
     align: str = setting(one_of("id", "position"), "id")
     # similarity of two RDMs
     measure: tuple[str, ...] = setting(settings.TEXTS, ("spearman",))
+    # FILE or FILE:KEY of the noise covariance that mahalanobis needs
+    noise: str | None = setting(OPTIONAL_FILE, None)
+    # keep the RDMs and delete the activations
+    online: bool = setting(BOOL, False)
+    # when the passes of a layer are, in ms: a preset, or start and step of each layer
+    time_mapping: TimeMapping = setting(TIME_MAPPING, ())  # noqa: RUF009
+    # also compare layers by linear CKA
+    cka: bool = setting(BOOL, False)
+    # bootstrap draws; 0 for none; None for 1,000 wherever a reference has enough stimuli
+    bootstrap: int | None = setting(settings.optional(settings.NATURAL), None)
+    # what is drawn; auto is dual with several subjects and stimuli with one
+    resample: str = setting(one_of("auto", "dual", "both", "stimuli", "subjects"), "auto")
+    # of draws and parts
+    seed: int = setting(settings.NATURAL, 0)
+    # share of confidence intervals that are to hold the true score
+    interval: float = setting(settings.POSITIVE, 0.95)
+    # of p-values, for the number of tests
+    correction: str = setting(one_of("fdr", "holm", "bonferroni", "none"), "fdr")
+    # what is parted to choose a layer on one part and score it on the others
+    choose: str = setting(one_of("auto", "none", "stimuli", "both"), "auto")
+    parts: int = setting(settings.POSITIVE_INT, 2)
+    # models fitted and cross-validated: selected, weighted; none by default, since it takes minutes
+    fitted: tuple[str, ...] = setting(settings.TEXTS, ())
+    # column of the stimuli whose values are drawn and parted whole; None: each stimulus alone
+    group: str | None = setting(settings.OPTIONAL_TEXT, "concept")
 
 
 @dataclass(frozen=True)
@@ -94,6 +122,16 @@ class RuntimeConfig:
     batch_size: int = setting(settings.POSITIVE_INT, 32)
     # torch threads per worker; sums depend on it in the last bits
     threads: int = setting(settings.POSITIVE_INT, 1)
+    # exact: bit for bit the eager forward pass; fast: faster, and measured against it
+    mode: str = setting(one_of("exact", "fast"), "exact")
+    # of the fast mode: torch.compile
+    compile: bool = setting(BOOL, False)
+    # of the fast mode: least Spearman correlation of a layer's RDM with the exact one
+    fidelity: float = setting(settings.POSITIVE, 0.999)
+    # of the fast mode: a layer below it is computed exactly, or is an error
+    on_infidelity: str = setting(one_of("exact", "refuse"), "exact")
+    # measure that values do not depend on the batch, and how much they do on threads
+    certify: bool = setting(BOOL, True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +142,14 @@ class RunConfig:
     folder: Path | None = setting(settings.OPTIONAL_PATH, None)  # noqa: RUF009
     # most megabytes of activations in one shard
     shard_megabytes: float = setting(settings.POSITIVE, 256.0)
+    # how shards are compressed; auto: zstd for layers with many zeros, where it is installed
+    compression: str = setting(one_of("auto", "none", "zstd", "zlib"), "auto")
+    # how numbers are kept; int16-scaled: two bytes each, one scale per layer
+    dtype: str = setting(one_of("float32", "int16-scaled"), "float32")
+    # bytes that may still be written, of all jobs of a sweep; None means what the disk has free
+    max_disk: int | None = setting(OPTIONAL_SIZE, None)
+    # bytes of memory of all workers of this machine; None means what it has available
+    max_memory: int | None = setting(OPTIONAL_SIZE, None)
 
 
 @dataclass(frozen=True)
@@ -120,6 +166,9 @@ class Config:
     rsa: RsaConfig = field(default_factory=RsaConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    brain: BrainConfig = field(default_factory=BrainConfig)
+    encoding: EncodingConfig = field(default_factory=EncodingConfig)
+    draw: DrawConfig = field(default_factory=DrawConfig)
     # "auto" lets random weights and the bundled sample stand in, "strict" does not
     assets: Literal["auto", "strict"] = "auto"
 
@@ -131,6 +180,9 @@ _SECTIONS: Mapping[str, type] = {
     "rsa": RsaConfig,
     "runtime": RuntimeConfig,
     "run": RunConfig,
+    "brain": BrainConfig,
+    "encoding": EncodingConfig,
+    "draw": DrawConfig,
 }
 _VALUES = {
     "layers": settings.TEXTS,
@@ -138,7 +190,7 @@ _VALUES = {
     "assets": one_of("auto", "strict"),
 }
 # What the folder's name does not depend on: the same results, made elsewhere or otherwise.
-_INCIDENTAL = ("executor", "run")
+_INCIDENTAL = ("executor", "run", "draw")
 
 
 def read_config(plain: Mapping[str, Any]) -> Config:
@@ -174,7 +226,9 @@ def _checked(config: Config) -> Config:
     if not config.layers:
         raise ConfigError("layers is empty: give auto, all, or selectors such as [V1.output].")
     if config.executor.address and config.executor.name == "serial":
-        raise ConfigError("executor.address needs executor=dask.")
+        raise ConfigError("executor.address needs executor=address or executor=dask.")
+    if config.executor.name == "address" and not config.executor.address:
+        raise ConfigError("executor=address needs executor.address=tcp://HOST:PORT.")
     return config
 
 
@@ -203,9 +257,12 @@ def _plain(value: Any) -> Any:
 def config_digest(config: Config) -> str:
     """Return the digest of what the results are, whoever computes them and wherever they go."""
     plain = plain_config(config)
+    if config.run.dtype != "float32":
+        plain["dtype"] = config.run.dtype
     for name in _INCIDENTAL:
         del plain[name]
-    del plain["runtime"]["batch_size"]
+    del plain["runtime"]["batch_size"], plain["runtime"]["certify"]
+    del plain["stimuli"]["cache"], plain["stimuli"]["cache_size"]
     return digest_value(plain)
 
 

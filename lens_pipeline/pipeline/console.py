@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lens_pipeline.pipeline.executors import Report
 
@@ -134,6 +134,45 @@ def _lines(n_stimuli: int, n_bytes: int, *, done: int, out: TextIO) -> Iterator[
             _write(
                 f"extracting {shown}/{n_stimuli} stimuli, {written}, {rate:.1f}/s, {left} left", out
             )
+
+    yield report
+
+
+@contextmanager
+def shares(doing: str, *, stream: TextIO | None = None) -> Iterator[Callable[[str, float], None]]:
+    """Show how far named pieces of work are; yields what to call with a name and its share done.
+
+    Nothing is shown of a piece that is done at once.
+    """
+    out = stream or sys.stderr
+    with (_share_bar if out.isatty() else _share_lines)(doing, out) as report:
+        yield report
+
+
+@contextmanager
+def _share_bar(doing: str, out: TextIO) -> Iterator[Callable[[str, float], None]]:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    tasks: dict[str, TaskID] = {}
+    with Progress(console=Console(file=out)) as bars:
+
+        def report(name: str, share: float) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(f"{doing} {name}", total=1.0)
+            bars.update(tasks[name], completed=share)
+
+        yield report
+
+
+@contextmanager
+def _share_lines(doing: str, out: TextIO) -> Iterator[Callable[[str, float], None]]:
+    shown = [time.monotonic()]
+
+    def report(name: str, share: float) -> None:
+        if time.monotonic() - shown[0] > _EVERY:
+            shown[0] = time.monotonic()
+            _write(f"{doing} {name}: {share:.0%}", out)
 
     yield report
 

@@ -1,123 +1,261 @@
-"""Tasks in Dask worker processes: a local cluster, or a scheduler that is already running.
+"""Tasks in Dask workers: a local cluster, a scheduler that is already running, or batch jobs.
 
 What travels is small: a task on the way out, its result on the way back. The setup is sent to each
-worker once, as a plugin, and entered when the worker starts on its first task, so that an error in
-it reaches the caller like any other. A worker that dies is replaced and its task is done again
-elsewhere; a task that has seen four workers die under it is taken to be the cause.
+worker once, as a plugin, and entered when the worker starts on the first task of a queue, so that
+an error in it reaches the caller like any other. A worker that dies is replaced and its tasks are
+done again elsewhere. Tasks that have seen several workers die are tried once more, each alone, so
+that none is blamed for another's doing; one that kills workers again is given up. When a scheduler
+is lost, the tasks that were out are given to it again as soon as it answers.
 """
 
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-import importlib.util
+import functools
 import logging
-import signal
-import threading
 import uuid
-from contextlib import ExitStack, contextmanager
-from itertools import islice
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import dask
 import distributed
-from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 
 from lens_pipeline.errors import LensError
+from lens_pipeline.pipeline.dask_clusters import open_cluster
+from lens_pipeline.pipeline.dask_worker import TOPIC, Prepared, UnknownRunError, perform
+from lens_pipeline.pipeline.spreading import Spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lens_pipeline.pipeline.config import ExecutorConfig
-    from lens_pipeline.pipeline.executors import Report, Setup, Work
+    from distributed import Client
+
+    from lens_pipeline.pipeline.executor_config import ExecutorConfig
+    from lens_pipeline.pipeline.dask_clusters import Cluster
+    from lens_pipeline.pipeline.executors import CarryOut, Failed, Queues, Report, Setup
 
 _LOG = logging.getLogger(__name__)
-# Tasks given out per worker thread: one to do and one to go on with.
+# Tasks given out per worker: one to do and one to go on with.
 _AHEAD = 2
-_TOPIC = "lens-pipeline"
-# Seconds that a scheduler and its first worker have to answer.
-_PATIENCE = 30.0
+# Seconds after which workers that came or went are looked for, when nothing else happens.
+_LOOK = 2.0
+# How often a scheduler may be lost before that is an error.
+_LOSSES = 2
 
 
-class _Prepared(WorkerPlugin):
-    """Holds what a setup made, for as long as the worker lives."""
+@contextmanager
+def open_dask(options: ExecutorConfig) -> Iterator[CarryOut]:
+    """Start or find the workers that `options` names, for as many queues of tasks as are wanted.
 
-    def __init__(self, setup: Setup, name: str, *, ours: bool) -> None:
-        self.name = name
-        self._setup = setup
-        self._ours = ours
-
-    def setup(self, worker: Any) -> None:
-        self._worker = worker
-        if self._ours:
-            _keep_quiet()
-        # One task at a time: a model is not made to be called by two threads.
-        self._lock = threading.Lock()
-        self._stack = ExitStack()
-        self._work: Work | None = None
-
-    def teardown(self, worker: Any) -> None:  # noqa: ARG002  the plugin protocol
-        self._stack.close()
-
-    def perform(self, task: Any) -> Any:
-        with self._lock:
-            if self._work is None:
-                self._work = self._stack.enter_context(self._setup())
-            return self._work(task, self._report)
-
-    def _report(self, stimuli: int, size: int) -> None:
-        self._worker.log_event(_TOPIC, (self.name, stimuli, size))
-
-
-def _keep_quiet() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, and messages to the caller."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.getLogger("lens_pipeline").setLevel(logging.ERROR)
-
-
-def run_on_dask(
-    tasks: Sequence[Any], setup: Setup, *, options: ExecutorConfig, report: Report
-) -> Iterator[Any]:
-    """Yield the result of each task as it is ready.
-
-    Raises what a task raised, and LensError when workers keep dying under one task or when no
-    scheduler answers at `options.address`.
+    Raises LensError when no scheduler answers, or a batch system is not there.
     """
+    with open_cluster(options) as cluster:
+        yield functools.partial(_carry_out, cluster)
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """A task that is out."""
+
+    queue: str
+    task: Any
+    # address of the worker it is meant for; None for any
+    worker: str | None = None
+    # nothing else is out, so that a worker's death is its doing
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class _Errands:
+    """Tasks, those that are out among them."""
+
+    spread: Spread
+    # by the key of the future
+    out: dict[str, _Errand] = field(default_factory=dict)
+    # of those that are out; a future that is let go is forgotten by the scheduler
+    futures: dict[str, distributed.Future[Any]] = field(default_factory=dict)
+    # tasks under which workers died, or beside others under which they did
+    suspects: list[_Errand] = field(default_factory=list)
+    # futures as they are done
+    arrived: SimpleQueue[distributed.Future[Any]] = field(default_factory=SimpleQueue)
+
+
+def _carry_out(
+    cluster: Cluster,
+    queues: Queues,
+    setup: Setup,
+    *,
+    report: Report,
+    failed: Failed | None = None,
+) -> Iterator[Any]:
+    """Yield the result of each task as it is ready; see executors.CarryOut."""
+    errands = _Errands(Spread(queues))
+    lost = 0
+    while True:
+        try:
+            with _again(cluster, errands) if lost else cluster.connect() as client:
+                yield from _until_done(client, errands, setup, cluster, report, failed)
+        except _SchedulerLostError as error:
+            lost += 1
+            if lost > _LOSSES or not cluster.lasting:
+                raise _lost(cluster, errands) from error
+            _LOG.warning("the Dask scheduler%s was lost; looking for it again", cluster.where)
+        else:
+            return
+
+
+@contextmanager
+def _again(cluster: Cluster, errands: _Errands) -> Iterator[Client]:
+    """Connect once more, and have the tasks that were out done again."""
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(cluster.connect())
+        except LensError as error:
+            raise _lost(cluster, errands) from error
+        for errand in (*errands.out.values(), *errands.suspects):
+            errands.spread.give_back(errand.queue, errand.task)
+        errands.out.clear()
+        errands.futures.clear()
+        errands.suspects.clear()
+        yield client
+
+
+def _lost(cluster: Cluster, errands: _Errands) -> LensError:
+    queues = dict.fromkeys(errand.queue for errand in errands.out.values())
+    return LensError(
+        f"The Dask scheduler{cluster.where} was lost during {', '.join(queues) or 'the run'}; "
+        "finished shards are kept: start a scheduler and give the same command again."
+    )
+
+
+class _DeadlyError(LensError):
+    """Workers died under a task."""
+
+
+class _SchedulerLostError(Exception):
+    """The connection to the scheduler broke and does not come back."""
+
+
+def _until_done(
+    client: Client,
+    errands: _Errands,
+    setup: Setup,
+    cluster: Cluster,
+    report: Report,
+    failed: Failed | None,
+) -> Iterator[Any]:
     name = f"lens-pipeline-{uuid.uuid4().hex}"
-    prepared = _Prepared(setup, name, ours=options.address is None)
-    with _client(options, len(tasks)) as client, _plugin(client, prepared):
+    prepared = Prepared(setup, name, ours=cluster.ours)
+    with _plugin(client, prepared):
         _forward_reports(client, name, report)
-        queue = iter(tasks)
-        running = distributed.as_completed(loop=client.loop)
-        for task in islice(queue, _AHEAD * _threads(client)):
-            running.add(client.submit(_perform, name, task, pure=False))
-        for future in running:
-            yield _result(future)
-            for task in islice(queue, 1):
-                running.add(client.submit(_perform, name, task, pure=False))
+        _give_out(client, name, errands)
+        while errands.out or errands.suspects:
+            if not errands.out:
+                _submit(client, name, errands, errands.suspects.pop(0))
+            for errand, result in _arrivals(errands):
+                if not isinstance(result, Exception):
+                    yield result
+                elif failed is None or isinstance(result, _SchedulerLostError):
+                    raise result
+                else:
+                    failed(errand.queue, errand.task, result)
+            _give_out(client, name, errands)
 
 
-def _perform(name: str, task: Any) -> Any:
-    prepared = get_worker().plugins[name]
-    assert isinstance(prepared, _Prepared)
-    return prepared.perform(task)
-
-
-def _result(future: distributed.Future[Any]) -> Any:
+def _arrivals(errands: _Errands) -> Iterator[tuple[_Errand, Any]]:
+    """Yield a task that is done with its result, or with what it raised; nothing for a while."""
     try:
-        return future.result()
+        future = errands.arrived.get(timeout=_LOOK)
+    except Empty:
+        return
+    key = str(future.key)
+    errand = errands.out.get(key)
+    if errand is None:
+        return
+    try:
+        result = _result(future, errand.queue)
+    except TimeoutError:
+        # the worker died with the result; the task is found to be lost and given out again
+        return
+    except _SchedulerLostError:
+        raise
+    except Exception as error:  # noqa: BLE001  told by the caller
+        result = error
+    del errands.out[key], errands.futures[key]
+    if not isinstance(result, _DeadlyError):
+        yield errand, result
+    elif not errand.alone:
+        errands.suspects.append(replace(errand, worker=None, alone=True))
+    else:
+        yield from _given_up(errands, errand, result)
+
+
+def _given_up(
+    errands: _Errands, errand: _Errand, error: Exception
+) -> Iterator[tuple[_Errand, Exception]]:
+    """Give up a deadly task, and untried those of its queue that are suspected of the same."""
+    alike = [one for one in errands.suspects if one.queue == errand.queue]
+    errands.suspects[:] = [one for one in errands.suspects if one.queue != errand.queue]
+    for one in (errand, *alike):
+        yield one, error
+
+
+def _give_out(client: Client, name: str, errands: _Errands) -> None:
+    """Let every worker have its tasks ahead, as long as there are any."""
+    workers = _workers(client)
+    errands.spread.keep(workers)
+    _give_again(client, name, errands, workers)
+    for worker in workers * _AHEAD:
+        busy = sum(errand.worker == worker for errand in errands.out.values())
+        taken = errands.spread.take(worker) if busy < _AHEAD else None
+        if taken:
+            _submit(client, name, errands, _Errand(*taken, worker))
+
+
+def _give_again(client: Client, name: str, errands: _Errands, workers: Sequence[str]) -> None:
+    """Give the tasks of workers that are gone to any other.
+
+    The scheduler does so itself only while another worker is there: a task that is meant for a
+    worker which died as the last one waits for its address for ever.
+    """
+    for key, errand in list(errands.out.items()):
+        if errand.worker is not None and errand.worker not in workers:
+            del errands.out[key]
+            errands.futures.pop(key).cancel()
+            _submit(client, name, errands, replace(errand, worker=None))
+
+
+def _submit(client: Client, name: str, errands: _Errands, errand: _Errand) -> None:
+    where = {"workers": [errand.worker], "allow_other_workers": True} if errand.worker else {}
+    future = client.submit(perform, name, errand.queue, errand.task, pure=False, **where)
+    errands.out[str(future.key)] = errand
+    errands.futures[str(future.key)] = future
+    future.add_done_callback(errands.arrived.put)
+
+
+def _workers(client: Client) -> list[str]:
+    """Return the addresses of the workers that are there now, waiting for the first."""
+    try:
+        found = list(client.nthreads())
+        while not found:
+            client.wait_for_workers(1)
+            found = list(client.nthreads())
+    except (OSError, RuntimeError) as error:
+        raise _SchedulerLostError(str(error)) from error
+    return found
+
+
+def _result(future: distributed.Future[Any], queue: str) -> Any:
+    try:
+        return future.result(timeout=_LOOK)
     except distributed.KilledWorker as error:
-        raise LensError(
-            "Workers kept dying under one task, most likely for want of memory: lower "
+        raise _DeadlyError(
+            f"Workers kept dying under one task of {queue}, most likely for want of memory: lower "
             "executor.workers or runtime.batch_size and start again; finished shards are kept."
         ) from error
-    finally:
-        future.release()
-
-
-def _threads(client: Client) -> int:
-    client.wait_for_workers(1, timeout=_PATIENCE)
-    return max(1, sum(client.nthreads().values()))
+    except (distributed.CancelledError, UnknownRunError) as error:
+        raise _SchedulerLostError(str(error)) from error
 
 
 def _forward_reports(client: Client, name: str, report: Report) -> None:
@@ -126,50 +264,15 @@ def _forward_reports(client: Client, name: str, report: Report) -> None:
         if sender == name:
             report(stimuli, size)
 
-    client.subscribe_topic(_TOPIC, forward)
+    client.subscribe_topic(TOPIC, forward)
 
 
 @contextmanager
-def _plugin(client: Client, plugin: _Prepared) -> Iterator[None]:
+def _plugin(client: Client, plugin: Prepared) -> Iterator[None]:
     client.register_plugin(plugin, name=plugin.name)
     try:
         yield
     finally:
-        client.unregister_worker_plugin(plugin.name)
-
-
-@contextmanager
-def _client(options: ExecutorConfig, n_tasks: int) -> Iterator[Client]:
-    with ExitStack() as stack:
-        address: str | LocalCluster | None = options.address
-        if address is None:
-            address = stack.enter_context(_local_cluster(min(options.workers, max(1, n_tasks))))
-        try:
-            client = stack.enter_context(Client(address, set_as_default=False, timeout=_PATIENCE))
-        except (OSError, ValueError) as error:
-            raise LensError(
-                f"No Dask scheduler answers at executor.address={address}: start one with "
-                "`dask scheduler`, or leave the address out for a local cluster."
-            ) from error
-        if importlib.util.find_spec("bokeh"):
-            _LOG.info("Dask dashboard: %s", client.dashboard_link)
-        yield client
-
-
-@contextmanager
-def _local_cluster(workers: int) -> Iterator[LocalCluster]:
-    # Worker memory is the operating system's affair: Dask's limits would pause or kill a worker
-    # whose model is large, and a port of its own keeps two runs on one machine apart.
-    quiet = {"distributed.admin.tick.limit": "1h", "distributed.worker.memory.terminate": False}
-    with (
-        dask.config.set(quiet),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster
+        # A scheduler that is gone, or is another one by now, does not know it.
+        with suppress(OSError, RuntimeError, TimeoutError, ValueError):
+            client.unregister_worker_plugin(plugin.name)

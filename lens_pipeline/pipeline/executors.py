@@ -1,62 +1,97 @@
-"""Executors: the ways in which a run's tasks are carried out.
+"""Executors: the ways in which the tasks of a run, or of a whole sweep, are carried out.
 
-An executor is a function. It takes tasks and a `setup`, enters the setup once per worker to get the
-function that does one task, and yields results as they are ready, in any order. It knows nothing of
-models or shards, so every executor can be held to one contract with toy tasks.
+An executor is opened once and then carries out queues of tasks, as often as it is asked. Tasks of
+one queue share a `setup`, which a worker enters to get the function that does one task, and leaves
+before it takes a task of another queue: so a worker holds one model at a time. Results come as they
+are ready, in any order. An executor knows nothing of models or shards, so every one can be held to
+one contract with toy tasks.
 
-An exception that a task raises comes out of the iterator; what was yielded before it stays valid.
+An exception that a task raises goes to `failed`; without it, it comes out of the iterator, and what
+was yielded before stays valid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from lens_pipeline.pipeline.config import ExecutorConfig
+    from lens_pipeline.pipeline.executor_config import ExecutorConfig
 
 # called with (stimuli, bytes) done since the last call, from any thread
 Report = Callable[[int, int], None]
 # does one task, reporting as it goes
 Work = Callable[[Any, Report], Any]
-# picklable; entered once per worker, left when the worker is done
-Setup = Callable[[], AbstractContextManager[Work]]
+# from the name of a queue to what a worker enters for its tasks; picklable
+Setup = Callable[[str], AbstractContextManager[Work]]
+# called with the queue, the task and what it raised
+Failed = Callable[[str, Any, Exception], None]
+# by name, in the order in which they are begun; each is read as workers become free
+Queues = Mapping[str, Iterable[Any]]
 
 
-class Executor(Protocol):
-    """Carries out every task, once, and yields what each returned."""
+class CarryOut(Protocol):
+    """Carries out every task of every queue, once, and yields what each returned."""
 
     def __call__(
-        self, tasks: Sequence[Any], setup: Setup, *, options: ExecutorConfig, report: Report
+        self, queues: Queues, setup: Setup, *, report: Report, failed: Failed | None = None
     ) -> Iterator[Any]:
-        """Enter `setup` once per worker; `report` is called as work goes on."""
+        """Enter `setup` per worker and queue; `report` is called as work goes on."""
         ...
 
 
-def serial(
-    tasks: Sequence[Any],
-    setup: Setup,
-    *,
-    options: ExecutorConfig,  # noqa: ARG001  one signature for all executors
-    report: Report,
-) -> Iterator[Any]:
+class Executor(Protocol):
+    """Opens what carries out tasks: nothing, some processes, or a cluster."""
+
+    def __call__(self, options: ExecutorConfig) -> AbstractContextManager[CarryOut]:
+        """Return what has to be entered; leaving it stops every worker it started."""
+        ...
+
+
+@contextmanager
+def serial(options: ExecutorConfig) -> Iterator[CarryOut]:  # noqa: ARG001  one signature for all
     """Carry out the tasks one after the other in this process."""
-    with setup() as work:
-        for task in tasks:
-            yield work(task, report)
+    yield _one_by_one
 
 
-def dask(
-    tasks: Sequence[Any], setup: Setup, *, options: ExecutorConfig, report: Report
+def _one_by_one(
+    queues: Queues, setup: Setup, *, report: Report, failed: Failed | None = None
 ) -> Iterator[Any]:
-    """Carry out the tasks in Dask worker processes."""
-    from lens_pipeline.pipeline.dask_executor import run_on_dask
+    for name, tasks in queues.items():
+        with ExitStack() as stack:
+            work: Work | None = None
+            for task in tasks:
+                try:
+                    work = work or stack.enter_context(setup(name))
+                    result = work(task, report)
+                except Exception as error:
+                    if failed is None:
+                        raise
+                    failed(name, task, error)
+                else:
+                    yield result
 
-    return run_on_dask(tasks, setup, options=options, report=report)
+
+@contextmanager
+def dask(options: ExecutorConfig) -> Iterator[CarryOut]:
+    """Carry out the tasks in Dask workers: local ones, those of a scheduler, or of a cluster."""
+    from lens_pipeline.pipeline.dask_executor import open_dask
+
+    with open_dask(options) as carry_out:
+        yield carry_out
 
 
-EXECUTORS: Mapping[str, Executor] = {"serial": serial, "dask": dask}
+EXECUTORS: Mapping[str, Executor] = {
+    "serial": serial,
+    "dask": dask,
+    "address": dask,
+    "slurm": dask,
+    "pbs": dask,
+    "sge": dask,
+}
 
 # Executors that work in the process of the caller, and so may be handed its loaded model.
 IN_PROCESS = frozenset({"serial"})
+# Executors whose workers are batch jobs of a cluster.
+BATCH = frozenset({"slurm", "pbs", "sge"})

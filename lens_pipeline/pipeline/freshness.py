@@ -18,7 +18,14 @@ from lens_pipeline.pipeline.record import Record, places
 from lens_pipeline.task import versions
 
 # Settings that say where and how fast, not what.
-_INCIDENTAL = ("executor.", "run.", "runtime.batch_size")
+_INCIDENTAL = (
+    "executor.",
+    "run.",
+    "draw.",
+    "runtime.batch_size",
+    "runtime.certify",
+    "stimuli.cache",
+)
 # Changes are told one by one up to this many.
 _SHOWN = 5
 
@@ -41,7 +48,8 @@ def changes(record: Record, folder: Path, *, config: Config | None = None) -> tu
 def _changed_settings(record: Record, config: Config) -> Iterator[str]:
     before, now = dict(flat(record.config)), dict(flat(plain_config(config)))
     for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name) and not name.startswith(_INCIDENTAL):
+        incidental = name.startswith(_INCIDENTAL) and name != "run.dtype"
+        if before.get(name) != now.get(name) and not incidental:
             yield f"{name} was {before.get(name)} and is {now.get(name)}"
 
 

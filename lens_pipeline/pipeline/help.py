@@ -11,10 +11,20 @@ COMMANDS
   plan              what run would do: layers, shapes, bytes, memory, time; writes nothing
   validate          proof that the trace of a model is right, operation by operation; exit code 1
                     if not; run.folder=FOLDER also writes every verdict there
+  summary           the modules of a model as a table: shape, parameters, FLOPs, time
+  draw              the graph of a model as graph.svg; see draw.file and its neighbours below
   list models       models by name, and their weights
   list stimuli      where images can come from
   list layers       every layer of a model that can be selected: list layers model=resnet50
-  status [FOLDER]   what is done in a run folder, or in each folder under runs/
+  status [FOLDER]   what is done in a run folder, of a sweep's jobs, or under runs/
+  repack RUN        one ordinary netCDF file beside the run, RUN.nc; to=zarr for a Zarr store;
+                    compression=auto|none|zstd|zlib; dtype=int16-scaled takes half the bytes
+  export RUN FORMAT      for brainscore, rsatoolbox, thingsvision or net2brain; layers=A,B for some
+  replay RUN        compute a run again from its folder and compare every value; exit code 1 if they
+                    differ; tolerance=1e-5 allows that much of a layer's largest value
+  report FOLDER     the page of a run or sweep, report.html, made again
+  verify RUN        every shard against its checksum, its ids and the index, every number finite;
+                    exit code 1 if not; repair=true makes again what is damaged, and nothing else
 
 START HERE
   lens-pipeline                                      CORnet-S on THINGS
@@ -32,6 +42,8 @@ SETTINGS (the default comes first; --cfg job shows them all)
     stimuli.table=FILE            csv, tsv or parquet with stimulus_id, filename and labels
     stimuli.on_error=stop         stop, or skip images that cannot be decoded
     stimuli.limit=N               at most N, spread over concepts
+    stimuli.cache=auto            keep decoded stimuli for the other models of a sweep; off, or a
+                                  folder for all runs; stimuli.cache_size=8GB
   layers=auto                     auto, all, or selectors, in one list:
     layers=[V1.output,V?.output]  outputs of modules, by address or pattern
     layers=[IT.output:2]          one pass of a recurrent layer; :1-3 some, :-1 the last
@@ -43,19 +55,53 @@ SETTINGS (the default comes first; --cfg job shows them all)
     rsa.align=id                  id: join by stimulus id; position: row i is stimulus i
     rsa.method=correlation        dissimilarity of two stimuli
     rsa.measure=spearman          similarity of two RDMs
-  executor=serial                 serial, or dask with executor.workers=N or executor.address=TCP
+    rsa.bootstrap=1000            draws for intervals and p-values; 0 for none; rsa.seed=0
+    rsa.resample=auto             dual, both, stimuli, subjects; rsa.interval=0.95
+    rsa.correction=fdr            of p-values for their number: fdr, holm, bonferroni, none
+    rsa.choose=auto               choose the best layer on one part of: stimuli, both (and
+                                  subjects), and score it on another; rsa.parts=2, or none
+    rsa.group=concept             column whose stimuli are drawn and parted together
+    rsa.fitted=[selected,weighted]          fit to some stimuli and subjects, score on others
+    rsa.online=true               keep RDMs and tables, delete the activations once they are made
+    rsa.cka=true                  also linear CKA of layers with each other
+    rsa.time_mapping=cornet_s     when passes are in ms; or {V1:[50,100],...}: start and step
+  brain=none                      human_it92, ... or none with your own data:
+    brain.root=FOLDER             where brain.files=[FILE[:KEY]] are: RDMs, or responses of units
+    brain.method=crossnobis       of responses with repeats; brain.normalise=multivariate
+    brain.regions=[IT]            also brain.subjects, brain.pool, brain.ids=FILE:COLUMN
+  encoding=none                   ridge, brain_score: predict units from layers
+    encoding.methods=[ridge,pls]  also banded_ridge; encoding.folds, encoding.group=concept
+  executor=serial                 serial; dask with executor.workers=N; address with
+                                  executor.address=TCP; slurm, pbs, sge with executor.jobs=N
   runtime.device=auto             auto, cpu, cuda, cuda:1
+    runtime.mode=exact            bit for bit the eager forward pass; fast: bfloat16 and channels
+                                  last where they pay, each layer measured against the exact one
+    runtime.compile=false         of the fast mode: torch.compile
+  draw.file=graph.svg             of draw: .svg, .pdf, .png or .dot
+    draw.depth=0                  modules nested this deep are one box; 0 opens all
+    draw.module=V4                that one alone, with what leads into and out of it
+    draw.rolled=true              false: one box per operation, not per layer
+    draw.color=flops              seconds, bytes, ... (any numeric column of the operations)
+    draw.direction=up             up, down, right, left
+    draw.buffers=auto             auto, all, none
   experiment=NAME                 settings that belong together, from conf/experiment/
   assets=auto                     auto: random weights and bundled images stand in for what is
                                   missing, and every result says so; strict: that is an error
+  run.max_disk=SIZE               refuse what would write or take more, as 500GB;
+  run.max_memory=SIZE             by default what the disk and the machine have
   run.folder=FOLDER               where results go; default runs/MODEL-STIMULI-DIGEST
+  run.compression=auto            auto: zstd for layers with many zeros; none, zstd, zlib
+  run.dtype=float32               or int16-scaled: half the bytes, its largest error recorded
 
 RUNNING AGAIN
   The same command goes on where it stopped. What is finished is kept as long as the weights,
   images, layers, postfunctions and seed are the same; anything else is computed again.
 
 SWEEPS, AND THE REST OF HYDRA
-  lens-pipeline -m model=alexnet,resnet50 model.seed=0,1       one run folder per combination
+  lens-pipeline -m model=alexnet,resnet50 model.seed=0,1       one run folder per combination,
+  lens-pipeline zoo=small executor=dask                        one cluster for all of them;
+  lens-pipeline plan -m ...  status FOLDER                     zoo: small, classic, recurrent,
+                                                               transformers, or your own
   --cfg job   --info   --config-dir FOLDER   +key=value   ~key   hydra.*   --hydra-help
 
 OPTIONS

@@ -140,10 +140,10 @@ def request_digest(config: Config, inputs: Inputs) -> str:
             "model": to_json(inputs.model.spec),
             "model_digests": model_digests(inputs),
             "layers": config.layers,
+            "dtype": config.run.dtype,
             "postfunctions": chain_texts(inputs.chain),
             "postfunction_digests": source_digests(inputs.chain),
-            "device": inputs.device,
-            "threads": config.runtime.threads,
+            "runtime": {**vars(config.runtime), "device": inputs.device, "batch_size": None},
             "versions": versions(),
         }
     )

@@ -35,8 +35,10 @@ class Run:
     @property
     def activations(self) -> xr.DataTree:
         """One group per layer, `activation` with dims stimulus, pass, units; close it when done."""
+        from lens_pipeline.pipeline.online import check_kept
         from lens_pipeline.store.trees import open_activations
 
+        check_kept(self.folder, self.record.analysis)
         return open_activations(self.folder)
 
     @property
@@ -60,6 +62,21 @@ class Run:
 
         table: pd.DataFrame = pd.read_csv(self._existing("layers.csv"), index_col=0)
         return table
+
+    @property
+    def cka(self) -> pd.DataFrame:
+        """Linear CKA, debiased, of every layer and pass with every other (rsa.cka=true)."""
+        import pandas as pd
+
+        table: pd.DataFrame = pd.read_csv(self._existing("cka.csv"), index_col=0)
+        return table
+
+    @property
+    def encoding(self) -> pd.DataFrame:
+        """One row per method, layer, pass, region, subject, time and unit (encoding=ridge)."""
+        import pandas as pd
+
+        return pd.read_parquet(self._existing("encoding_units.parquet"))
 
     def _existing(self, name: str) -> Path:
         path = self.folder / name

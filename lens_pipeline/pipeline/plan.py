@@ -1,4 +1,4 @@
-"""The plan: which tasks make up a run, what they will write, and whether there is room for it.
+"""The plan: which tasks make up a run, and what they will write and need.
 
 Tasks are slices of the stimulus list. Where the cuts are follows from the stimuli and the size of
 their activations alone, so a run can be finished by another executor or with other batches: a slice
@@ -8,29 +8,28 @@ stimuli, whichever is more, so that a small job too can be shared between worker
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.errors import BudgetError
 from lens_pipeline.pipeline.console import size_text, text_table, time_text
 from lens_pipeline.pipeline.inputs import Inputs, model_digests, stimulus_paths
+from lens_pipeline.pipeline.memory import Need
 from lens_pipeline.pipeline.record import Slice
 from lens_pipeline.postfunctions import chain_texts, source_digests
 from lens_pipeline.store.schema import LayerSpec, spec_from_json, spec_to_json, stored
 from lens_pipeline.task import Runtime, Task, task_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lens_pipeline.pipeline.config import Config
 
 _PARTS = 8
 _LEAST = 16
-# Room for indexes, tables and figures, and for the file system's own use.
-_MARGIN = 1.05
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Outline:
     seconds_per_stimulus: float
     # bytes of the parameters
     parameter_bytes: int
-    # bytes that one stimulus needs while its batch runs
-    working_bytes_per_stimulus: int
+    # memory of a worker
+    need: Need
     # of the weights as they were loaded
     weights_digest: str
     # what is done to each image, by field of Preprocessing; None if the model brings its own
@@ -97,7 +96,7 @@ def slice_size(n_stimuli: int, bytes_per_stimulus: int, *, megabytes: float) -> 
 
 def _task(config: Config, inputs: Inputs, outline: Outline, bounds: tuple[int, int]) -> Task:
     start, stop = bounds
-    stimuli, runtime = inputs.stimuli, config.runtime
+    stimuli = inputs.stimuli
     digests = tuple(inputs.files[str(p)].digest for p in stimulus_paths(stimuli)[start:stop])
     return Task(
         model=inputs.model.spec,
@@ -109,9 +108,16 @@ def _task(config: Config, inputs: Inputs, outline: Outline, bounds: tuple[int, i
         selectors=outline.selectors,
         postfunctions=chain_texts(inputs.chain),
         postfunction_digests=source_digests(inputs.chain),
-        runtime=Runtime(inputs.device, runtime.threads, runtime.batch_size),
+        runtime=runtime_of(config, inputs),
+        compression=config.run.compression,
+        dtype=config.run.dtype,
         start=start,
     )
+
+
+def runtime_of(config: Config, inputs: Inputs) -> Runtime:
+    """Return how forward passes are run, the device found."""
+    return Runtime(**{**vars(config.runtime), "device": inputs.device})
 
 
 def _state(inputs: Inputs, outline: Outline) -> tuple[tuple[str, str], ...]:
@@ -127,51 +133,14 @@ def stimulus_bytes(spec: LayerSpec) -> int:
     return int(math.prod(kept.shape) * np.dtype(kept.dtype).itemsize)
 
 
-def planned_bytes(plan: Plan, *, done: Collection[str] = ()) -> int:
-    """Return the bytes still to be written: shards whose key is not in `done`, and the RDMs."""
-    todo = sum(part.stop - part.start for part in plan.slices if part.key not in done)
-    return todo * plan.outline.bytes_per_stimulus + _rdm_bytes(plan)
-
-
-def _rdm_bytes(plan: Plan) -> int:
+def rdm_bytes(plan: Plan) -> int:
+    """Return the bytes that the RDMs of all layers and passes take on disk."""
     n_rdms = sum(len(spec.passes) for spec in plan.outline.layers)
     return int(4 * n_rdms * len(plan.inputs.stimuli.ids) ** 2)
 
 
-def check_budget(plan: Plan, *, done: Collection[str] = (), free: int | None = None) -> None:
-    """Raise BudgetError if what is still to be written does not fit into the folder's disk.
-
-    `free`: bytes; by default what the file system says.
-    """
-    wanted = int(planned_bytes(plan, done=done) * _MARGIN)
-    room = _free_bytes(plan.folder) if free is None else free
-    if wanted <= room:
-        return
-    n, each = len(plan.inputs.stimuli.ids), plan.outline.bytes_per_stimulus
-    raise BudgetError(
-        f"The plan does not fit: {n} stimuli x {size_text(each)} and {size_text(_rdm_bytes(plan))} "
-        f"of RDMs come to {size_text(wanted)}, and {plan.folder} has {size_text(room)} free; "
-        f"{_smaller(plan)}."
-    )
-
-
-def _free_bytes(folder: Path) -> int:
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
-
-
-def _smaller(plan: Plan) -> str:
-    """Name the change that makes the plan smaller and keeps every stimulus and layer."""
-    pooled = sum(_pooled_bytes(spec) for spec in plan.outline.layers)
-    if pooled < plan.outline.bytes_per_stimulus:
-        total = pooled * len(plan.inputs.stimuli.ids)
-        return f"postfunction=spatial_mean would take about {size_text(total)}"
-    return "choose fewer layers, set stimuli.limit, or set run.folder on another disk"
-
-
-def _pooled_bytes(spec: LayerSpec) -> int:
+def pooled_bytes(spec: LayerSpec) -> int:
+    """Return what stimulus_bytes would be with postfunction=spatial_mean."""
     sizes = dict(zip(spec.dims, spec.shape, strict=True))
     return stimulus_bytes(spec) // (sizes.get("row", 1) * sizes.get("col", 1))
 
@@ -195,16 +164,30 @@ def describe(plan: Plan) -> str:
 
 def _costs(plan: Plan) -> list[str]:
     outline, n = plan.outline, len(plan.inputs.stimuli.ids)
-    activations, rdms = size_text(n * outline.bytes_per_stimulus), size_text(_rdm_bytes(plan))
+    written, rdms = n * outline.bytes_per_stimulus, rdm_bytes(plan)
     seconds = time_text(outline.seconds_per_stimulus * n)
-    batch = plan.config.runtime.batch_size * outline.working_bytes_per_stimulus
+    batch = plan.config.runtime.batch_size
     return [
         f"stimuli  {n} of {plan.inputs.stimuli.name}, in {len(plan.tasks)} tasks",
-        f"folder   {plan.folder} ({size_text(_free_bytes(plan.folder))} free)",
-        f"on disk  {size_text(planned_bytes(plan))}: activations {activations}, RDMs {rdms}",
-        f"memory   {size_text(outline.parameter_bytes + batch)} for each worker, beside torch",
+        f"folder   {plan.folder} ({size_text(free_bytes(plan.folder))} free)",
+        (
+            f"on disk  {size_text(written + rdms)}: activations {size_text(written)}"
+            f" ({written} bytes), RDMs {size_text(rdms)}"
+        ),
+        (
+            f"memory   {size_text(outline.need.peak(batch))} at the peak of each worker, of which "
+            f"{size_text(outline.parameter_bytes)} are the model's parameters"
+        ),
         f"time     {seconds} of forward passes on one worker ({plan.inputs.device}), by a probe",
     ]
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what the file system says is free where `folder` is, or will be."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def _left_out(outline: Outline) -> list[str]:
@@ -219,7 +202,8 @@ def _passes(spec: LayerSpec) -> str:
 
 def outline_to_json(outline: Outline) -> dict[str, Any]:
     """Return an Outline as plain JSON values."""
-    return {**vars(outline), "layers": [spec_to_json(spec) for spec in outline.layers]}
+    layers = [spec_to_json(spec) for spec in outline.layers]
+    return {**vars(outline), "layers": layers, "need": dataclasses.asdict(outline.need)}
 
 
 def outline_from_json(value: Mapping[str, Any]) -> Outline:
@@ -227,4 +211,6 @@ def outline_from_json(value: Mapping[str, Any]) -> Outline:
     tuples = {name: tuple(value[name]) for name in ("selectors", "gaps")}
     tuples["skipped"] = tuple((layer, reason) for layer, reason in value["skipped"])
     layers = tuple(spec_from_json(item) for item in value["layers"])
-    return Outline(**{**value, **tuples, "layers": layers})
+    moments = tuple((each, fixed) for each, fixed in value["need"]["moments"])
+    need = Need(value["need"]["resident"], moments)
+    return Outline(**{**value, **tuples, "layers": layers, "need": need})

@@ -12,9 +12,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.atomic import write_text
 from lens_pipeline.digests import FileStamp
 from lens_pipeline.errors import StoreError
-from lens_pipeline.store.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 CONFIG = "config.yaml"
 # Raised whenever an older record cannot be read as a newer one.
-FORMAT = 1
+FORMAT = 2
 
 # Where published weights are looked for; another place may hold other files.
 _PLACES = ("TORCH_HOME", "HF_HOME", "XDG_CACHE_HOME")

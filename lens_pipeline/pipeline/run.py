@@ -7,30 +7,36 @@ run that fails.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.atomic import remove_leftovers
 from lens_pipeline.pipeline.console import progress
 from lens_pipeline.pipeline.executors import EXECUTORS, IN_PROCESS, Report, Work
-from lens_pipeline.store.atomic import remove_leftovers
 from lens_pipeline.store.index import write_index
 from lens_pipeline.store.shards import find_complete, read_shard, shard_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lens_pipeline.extraction import Structure
     from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.models.spec import ModelSpec
+    from lens_pipeline.pipeline.config import StimuliConfig
+    from lens_pipeline.pipeline.memory import Need
     from lens_pipeline.pipeline.plan import Plan
     from lens_pipeline.task import Task
 
 _LOG = logging.getLogger(__name__)
 SHARDS = "shards"
+# Stimuli as they come out of decoding and cropping, for the models of a sweep.
+PREPARED = Path("runs") / ".stimuli"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,36 @@ class Probed:
 
     loaded: LoadedModel
     structure: Structure
+    # memory of a worker
+    need: Need
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is told about a run, once."""
+
+    spec: ModelSpec
+    structure: Structure
+    device: str
+    # torch threads
+    threads: int
+    # where shards go
+    folder: Path
+    # written into every shard
+    attrs: Mapping[str, Any]
+    # where framed stimuli are kept for other models, and how many bytes; None keeps none
+    prepared: Path | None = None
+    prepared_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task that a worker has carried out."""
+
+    # of the task and its shard
+    key: str
+    # by what they were spent on: decoding, computing, writing, waiting
+    seconds: Mapping[str, float]
 
 
 def finished_keys(plan: Plan) -> frozenset[str]:
@@ -46,31 +82,57 @@ def finished_keys(plan: Plan) -> frozenset[str]:
     return find_complete(plan.folder / SHARDS, [part.key for part in plan.slices])
 
 
-def run_tasks(plan: Plan, probed: Probed, *, attrs: Mapping[str, Any]) -> None:
-    """Carry out the tasks that have no shard yet; the caller holds the folder's lock.
+def unfinished(plan: Plan) -> tuple[Task, ...]:
+    """Return the plan's tasks that have no complete shard yet."""
+    done = finished_keys(plan)
+    parts = zip(plan.tasks, plan.slices, strict=True)
+    return tuple(task for task, part in parts if part.key not in done)
 
-    Raises whatever a task raised; shards that were finished before stay and count next time.
-    """
-    finished = finished_keys(plan)
-    todo = [t for t, part in zip(plan.tasks, plan.slices, strict=True) if part.key not in finished]
-    name = plan.config.executor.name
-    setup = functools.partial(
-        extracting,
-        probed.loaded.spec,
-        probed.structure,
+
+def orders_for(
+    plan: Plan, structure: Structure, *, attrs: Mapping[str, Any], sweep: bool = False
+) -> Orders:
+    """Return what the workers of a plan are told; `sweep`: other models want the stimuli too."""
+    return Orders(
+        spec=plan.inputs.model.spec,
+        structure=structure,
         device=plan.inputs.device,
         threads=plan.config.runtime.threads,
         folder=(plan.folder / SHARDS).absolute(),
         attrs=dict(attrs),
-        loaded=probed.loaded if name in IN_PROCESS else None,
+        prepared=_prepared(plan.config.stimuli, sweep=sweep),
+        prepared_bytes=plan.config.stimuli.cache_size,
     )
+
+
+def _prepared(stimuli: StimuliConfig, *, sweep: bool) -> Path | None:
+    if stimuli.cache == "auto":
+        return PREPARED.absolute() if sweep else None
+    return None if stimuli.cache == "off" else Path(stimuli.cache)
+
+
+def run_tasks(plan: Plan, probed: Probed, *, attrs: Mapping[str, Any]) -> dict[str, float]:
+    """Carry out the tasks that have no shard yet; the caller holds the folder's lock.
+
+    Returns the seconds of all tasks by what they were spent on. Raises whatever a task raised;
+    shards that were finished before stay and count next time.
+    """
+    todo = unfinished(plan)
+    options = plan.config.executor
+    # A local cluster needs no worker without a task.
+    options = dataclasses.replace(options, workers=min(options.workers, max(1, len(todo))))
+    orders = orders_for(plan, probed.structure, attrs=attrs)
+    loaded = probed.loaded if options.name in IN_PROCESS else None
+    name = plan.folder.name
+    setup = functools.partial(extracting, {name: orders}, loaded=loaded)
     n, each = len(plan.inputs.stimuli.ids), plan.outline.bytes_per_stimulus
     left = sum(len(task.ids) for task in todo)
-    with progress(n, left * each, done=n - left) as report:
-        results = EXECUTORS[name](todo, setup, options=plan.config.executor, report=report)
-        with closing(results):  # type: ignore[type-var]  # every executor is a generator
-            for key in results:
-                _LOG.debug("shard %s is complete", key)
+    with (
+        progress(n, left * each, done=n - left) as report,
+        EXECUTORS[options.name](options) as carry_out,
+        closing(carry_out({name: todo}, setup, report=report)) as results,  # type: ignore[type-var]
+    ):
+        return total_seconds(results)
 
 
 def index_shards(plan: Plan, *, attrs: Mapping[str, Any]) -> None:
@@ -88,26 +150,20 @@ def index_shards(plan: Plan, *, attrs: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def extracting(  # noqa: PLR0913  what a worker is told, once
-    spec: ModelSpec,
-    structure: Structure,
-    *,
-    device: str,
-    threads: int,
-    folder: Path,
-    attrs: Mapping[str, Any],
-    loaded: LoadedModel | None = None,
+def extracting(
+    orders: Mapping[str, Orders], name: str, *, loaded: LoadedModel | None = None
 ) -> Iterator[Work]:
-    """Make this process ready for tasks: the model loaded, torch's threads set until the end.
+    """Make this process ready for the tasks of `name`: its model loaded, torch's threads set.
 
     `loaded`: the model, where this process has it already.
     """
     from lens_pipeline.models.loading import load_model
 
-    with torch_threads(threads):
-        model = loaded or load_model(spec)
-        model.module.to(device)
-        yield functools.partial(_extract, model, structure, folder=folder, attrs=attrs)
+    order = orders[name]
+    with torch_threads(order.threads):
+        model = loaded or load_model(order.spec)
+        model.module.to(order.device)
+        yield functools.partial(_extract, model, order)
 
 
 @contextmanager
@@ -123,16 +179,20 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _extract(
-    loaded: LoadedModel,
-    structure: Structure,
-    task: Task,
-    report: Report,
-    *,
-    folder: Path,
-    attrs: Mapping[str, Any],
-) -> str:
-    """Write the shard of one task and return its key."""
-    from lens_pipeline.extraction import extract
+def _extract(loaded: LoadedModel, order: Orders, task: Task, report: Report) -> Done:
+    """Write the shard of one task."""
+    from lens_pipeline.extraction import Destination, extract
+    from lens_pipeline.extraction.prepared import Prepared
 
-    return extract(task, loaded, structure, folder=folder, attrs=attrs, on_batch=report).key
+    prepared = Prepared(order.prepared, most=order.prepared_bytes) if order.prepared else None
+    into = Destination(order.folder, order.attrs, prepared)
+    extracted = extract(task, loaded, order.structure, into=into, on_batch=report)
+    return Done(extracted.shard.key, dataclasses.asdict(extracted.seconds))
+
+
+def total_seconds(done: Iterable[Done]) -> dict[str, float]:
+    """Return the seconds of all tasks by what they were spent on."""
+    total: Counter[str] = Counter()
+    for one in done:
+        total.update(one.seconds)
+    return dict(total)

@@ -16,13 +16,19 @@ _CONTENTS = {
     "activations.nc": "every layer, pass and stimulus: xarray.open_datatree",
     "shards": "the values that activations.nc shows; keep both together",
     "rdms.nc": "RDMs by layer and pass",
-    "scores.csv": "comparisons, one a row; also as parquet",
+    "scores.csv": "scores with intervals and p-values, one a row; also as parquet",
+    "comparisons.csv": "layers and passes tested against each other",
+    "choices.csv": "the best layer, chosen and scored on different stimuli; parts.csv says which",
+    "fitted.csv": "models fitted to some stimuli and subjects, scored on others",
     "layers.csv": "layers compared with each other",
+    "cka.csv": "linear CKA, debiased, of layers with each other",
+    "time.csv": "scores of each pass in its own window of time",
+    "encoding.csv": "units predicted from layers; each unit in encoding_units.parquet",
     "figures": "pictures",
     "config.yaml": "every setting",
 }
 # What to open first, the first that is there.
-_LOOK = ("figures/scores_", "figures/layers.png", "figures/rdms.png")
+_LOOK = ("figures/scores_", "figures/time_", "figures/layers.png", "figures/rdms.png")
 
 
 def summary(folder: Path, record: Record, *, fresh: bool) -> str:
@@ -31,7 +37,7 @@ def summary(folder: Path, record: Record, *, fresh: bool) -> str:
     seconds = time_text(record.seconds.get("all", 0))
     head = f"already complete: {folder}" if fresh else f"done in {seconds}: {folder}"
     lines = [head, *_written(record), *_left_out(record)]
-    if not record.config["rsa"]["reference"]:
+    if not record.config["rsa"]["reference"] and not record.config["brain"]["files"]:
         lines.append(
             "no reference: layers were compared with each other (rsa.reference=FILE[:KEY])"
         )

@@ -38,8 +38,8 @@ def validate_model(plain: Mapping[str, Any], *, sweep: bool = False) -> bool:
     from lens_pipeline.models.resolve import resolve
     from lens_pipeline.pipeline.config import model_spec
     from lens_pipeline.pipeline.inputs import find_stimuli, stimulus_paths
-    from lens_pipeline.pipeline.job import run_folder
     from lens_pipeline.pipeline.run import torch_threads
+    from lens_pipeline.pipeline.stages import run_folder
 
     config = read_config(plain)
     found = find_stimuli(config)
@@ -61,7 +61,7 @@ def validate_model(plain: Mapping[str, Any], *, sweep: bool = False) -> bool:
 
 def write_verdicts(path: Path, report: Report) -> None:
     """Write the verdict on the trace as a whole, on every operation and on every parent, as csv."""
-    from lens_pipeline.store.atomic import write_text
+    from lens_pipeline.atomic import write_text
 
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -81,14 +81,16 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _validated(loaded: LoadedModel, paths: Sequence[Path], *, device: str) -> Report:
-    from lens_pipeline.extraction import batches
+    import torch
+
+    from lens_pipeline.extraction import load_example
     from lens_pipeline.pipeline.inputs import find_device
     from lens_pipeline.tracer.run import ForwardError
     from lens_pipeline.validation.checking import validate
 
     where = find_device(device)
     loaded.module.to(where)
-    _, batch = next(batches(paths, loaded.transform, batch_size=len(paths)))
+    batch = torch.stack([load_example(path, loaded.transform) for path in paths])
     try:
         return validate(loaded.module, batch.to(where))
     except ForwardError as error:

@@ -156,8 +156,7 @@ def test_a_sweep_goes_on_after_a_failure(study: Path, capsys: pytest.CaptureFixt
     """Each job has its folder; the one that failed is told, and the exit code tells too."""
     assert main(["-m", *TINY, "layers=[conv],[covn],[cell]", "run.folder=out"]) == 2
     captured = capsys.readouterr()
-    assert "=== job 1" in captured.out
-    assert captured.err.count("lens-pipeline: Selector 'covn'") == 1
+    assert captured.err.count("failed layers=[covn]: Selector 'covn'") == 1
     assert len([path for path in (study / "out").iterdir() if path.name.startswith("net")]) == 2
 
 
@@ -166,13 +165,13 @@ def test_status_tells_what_is_done(study: Path, capsys: pytest.CaptureFixture[st
     assert main([*TINY, "run.folder=out"]) == 0
     capsys.readouterr()
     main(["status", "out"])
-    assert capsys.readouterr().out.startswith("out: done: 6 of 6 shards, analysed")
+    assert capsys.readouterr().out.startswith("out: done: 6/6 shards, analysed")
     (study / "images" / "image0.png").touch()
     main(["status", "out"])
     assert ": done: " in capsys.readouterr().out
     (study / "images" / "image0.png").unlink()
     main(["status", "out"])
-    assert ": stale with 6 of 6 shards: " in capsys.readouterr().out
+    assert ": stale: 6/6 shards, " in capsys.readouterr().out
 
 
 def test_lists(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

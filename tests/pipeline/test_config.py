@@ -91,6 +91,7 @@ def test_an_address_needs_dask() -> None:
         {"postfunction": "flatten"},
         {"rsa": {"method": "cosine"}},
         {"runtime": {"threads": 2}},
+        {"runtime": {"mode": "fast"}},
         {"assets": "strict"},
     ],
 )
@@ -104,7 +105,7 @@ def test_the_digest_changes_with_what_the_results_are(other: dict[str, Any]) -> 
     [
         {"executor": {"name": "dask", "workers": 4}},
         {"run": {"folder": "elsewhere", "shard_megabytes": 1}},
-        {"runtime": {"batch_size": 5}},
+        {"runtime": {"batch_size": 5, "certify": False}},
     ],
 )
 def test_the_digest_ignores_where_and_how_fast(other: dict[str, Any]) -> None:

@@ -1,15 +1,25 @@
-"""Dask workers that die, schedulers that are not there or already are."""
+"""Dask workers that die, schedulers that are not there, already are, or are lost."""
 
 import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
 
 from lens_pipeline.errors import LensError
-from lens_pipeline.pipeline.config import ExecutorConfig
-from lens_pipeline.pipeline.dask_executor import run_on_dask
+from lens_pipeline.pipeline.dask_executor import open_dask
+from lens_pipeline.pipeline.executor_config import ExecutorConfig
 from tests.pipeline.toys import squaring
+
+ROOT = Path(__file__).parents[2]
 
 
 def nothing(_stimuli: int, _size: int) -> None:
@@ -18,14 +28,27 @@ def nothing(_stimuli: int, _size: int) -> None:
 
 def test_a_worker_killed_in_mid_task_is_replaced(tmp_path: Path) -> None:
     """Its task is done again, and the results are as if nothing had happened."""
-    results = run_on_dask(
-        range(6),
-        functools.partial(squaring, tmp_path, deadly=2),
-        options=ExecutorConfig("dask", workers=2),
-        report=nothing,
-    )
+    with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
+        setup = functools.partial(squaring, tmp_path, deadly=2)
+        results = list(carry_out({"a": range(6)}, setup, report=nothing))
     assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
+
+
+def test_a_deadly_task_is_named_by_its_queue(tmp_path: Path) -> None:
+    """After four dead workers the task is given up, and the other queue is done."""
+    told: list[tuple[str, str]] = []
+    with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
+        results = carry_out(
+            {"alexnet": [3], "resnet18": range(5, 8)},
+            functools.partial(squaring, tmp_path, deadly=3, always=True),
+            report=nothing,
+            failed=lambda queue, _task, error: told.append((queue, str(error))),
+        )
+        assert sorted(square for square, _ in results) == [25, 36, 49]
+    ((queue, sentence),) = told
+    assert queue == "alexnet"
+    assert "Workers kept dying under one task of alexnet, most likely for want of mem" in sentence
 
 
 def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
@@ -33,19 +56,91 @@ def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
     with LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
-        options = ExecutorConfig("dask", address=cluster.scheduler_address)
+        options = ExecutorConfig("address", address=cluster.scheduler_address)
         for _ in range(2):
             setup = functools.partial(squaring, tmp_path)
-            results = run_on_dask(range(3), setup, options=options, report=nothing)
+            with open_dask(options) as carry_out:
+                results = list(carry_out({"a": range(3)}, setup, report=nothing))
             assert sorted(square for square, _ in results) == [0, 1, 4]
 
 
-def test_no_scheduler_at_the_address_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the address and the way out."""
-    monkeypatch.setattr("lens_pipeline.pipeline.dask_executor._PATIENCE", 0.5)
-    options = ExecutorConfig("dask", address="tcp://127.0.0.1:9")
-    setup = functools.partial(squaring, tmp_path)
-    with pytest.raises(LensError, match=r"No Dask scheduler answers at executor.address=tcp://127"):
-        list(run_on_dask([1], setup, options=options, report=nothing))
+    monkeypatch.setattr("lens_pipeline.pipeline.dask_clusters.PATIENCE", 0.5)
+    options = ExecutorConfig("address", address="tcp://127.0.0.1:9")
+    with (
+        pytest.raises(LensError, match=r"No Dask scheduler answers at executor.address=tcp://127"),
+        open_dask(options),
+    ):
+        pass
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _scheduler(port: int, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """A scheduler and a worker in processes of their own; yields what to kill and add to."""
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        start(processes, port, folder)
+        yield processes
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def start(processes: list[subprocess.Popen[bytes]], port: int, folder: Path) -> None:
+    """Start a scheduler and a worker of it."""
+    address = f"tcp://127.0.0.1:{port}"
+    words = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    worker = ["worker", address, "--nthreads", "1", "--no-dashboard", "--local-directory"]
+    for arguments in (words, [*worker, str(folder)]):
+        processes.append(  # noqa: PERF401  both are to be killed if the second fails
+            subprocess.Popen(
+                [sys.executable, "-m", "dask", *arguments],
+                cwd=ROOT,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+
+
+@contextmanager
+def slowly(_queue: str) -> Iterator[object]:
+    """Tasks of a quarter of a second."""
+
+    def work(task: int, _report: object) -> int:
+        time.sleep(0.25)
+        return task
+
+    yield work
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_scheduler_that_is_killed(
+    comes_back: bool,  # noqa: FBT001  pytest's
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where another answers at its address, the work goes on; else the job is named."""
+    monkeypatch.setattr("lens_pipeline.pipeline.dask_clusters.PATIENCE", 8)
+    port, done = _free_port(), []
+    options = ExecutorConfig("address", address=f"tcp://127.0.0.1:{port}")
+    with _scheduler(port, tmp_path) as processes, open_dask(options) as carry_out:
+        results = carry_out({"alexnet": range(12)}, slowly, report=nothing)
+        done += [next(results) for _ in range(3)]
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+        if comes_back:
+            start(processes, port, tmp_path)
+            assert sorted([*done, *results]) == list(range(12))
+            return
+        with pytest.raises(LensError, match=r"scheduler at tcp://127.0.0.1:\d+ was lost during al"):
+            list(results)

@@ -12,8 +12,9 @@ from PIL import Image
 
 from lens_pipeline.errors import BudgetError, LensError, SelectorError, StimulusError, StoreError
 from lens_pipeline.pipeline.config import read_config
-from lens_pipeline.pipeline.job import describe_plan, run_folder, run_job
+from lens_pipeline.pipeline.job import describe_plan, run_job
 from lens_pipeline.pipeline.record import read_record
+from lens_pipeline.pipeline.stages import run_folder
 from lens_pipeline.store.lock import folder_lock
 
 
@@ -187,8 +188,8 @@ def test_too_small_a_disk_is_refused(
     study: Path, plain: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sentence has the arithmetic and the nearest change; nothing is left."""
-    monkeypatch.setattr("lens_pipeline.pipeline.plan._free_bytes", lambda _folder: 1000)
-    with pytest.raises(BudgetError, match=r"6 stimuli x .* 1.0 kB free; .*spatial_mean"):
+    monkeypatch.setattr("lens_pipeline.pipeline.budget.free_bytes", lambda _folder: 2000)
+    with pytest.raises(BudgetError, match=r"6 stimuli x .* 2.0 kB free; .*spatial_mean"):
         run_job(plain)
     assert not (study / "out").exists()
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from lens_pipeline.errors import BudgetError
 from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.inputs import find_inputs
+from lens_pipeline.pipeline.memory import Need
 from lens_pipeline.pipeline.plan import (
     Outline,
     Plan,
-    check_budget,
     describe,
     make_plan,
     outline_from_json,
     outline_to_json,
-    planned_bytes,
+    pooled_bytes,
+    rdm_bytes,
     slice_size,
     stimulus_bytes,
 )
@@ -32,7 +32,7 @@ OUTLINE = Outline(
     bytes_per_stimulus=4096 + 48,
     seconds_per_stimulus=0.5,
     parameter_bytes=1000,
-    working_bytes_per_stimulus=100,
+    need=Need(10_000_000, ((1000, 0), (10, 5000))),
     weights_digest="w",
     preprocessing={"crop": None},
     digest="d",
@@ -87,32 +87,10 @@ def test_keys_do_not_depend_on_executor_or_batches(plan: Plan) -> None:
 
 
 def test_bytes_on_disk(plan: Plan) -> None:
-    """Shapes times item size; finished shards do not count; RDMs are float32 squares."""
+    """Shapes times item size; RDMs are float32 squares; pooling leaves channels."""
     assert stimulus_bytes(MAPS) + stimulus_bytes(UNITS) == OUTLINE.bytes_per_stimulus
-    rdms = 4 * 4 * 6 * 6
-    assert planned_bytes(plan) == 6 * (4096 + 48) + rdms
-    done = {plan.slices[0].key, plan.slices[5].key}
-    assert planned_bytes(plan, done=done) == 4 * (4096 + 48) + rdms
-
-
-def test_the_budget(plan: Plan) -> None:
-    """Enough is enough; too little is told with the arithmetic and what would fit."""
-    check_budget(plan, free=10**6)
-    with pytest.raises(BudgetError) as caught:
-        check_budget(plan, free=20_000)
-    text = str(caught.value)
-    assert "6 stimuli x 4.1 kB" in text
-    assert "20.0 kB free" in text
-    assert "postfunction=spatial_mean would take about 384 B" in text
-    everything = {part.key for part in plan.slices}
-    check_budget(plan, done=everything, free=20_000)
-
-
-def test_without_maps_the_advice_is_another(plan: Plan) -> None:
-    """Pooling is not advised where nothing can be pooled."""
-    outline = dataclasses.replace(OUTLINE, layers=(UNITS,), bytes_per_stimulus=48)
-    with pytest.raises(BudgetError, match=r"choose fewer layers, set stimuli.limit"):
-        check_budget(dataclasses.replace(plan, outline=outline), free=10)
+    assert rdm_bytes(plan) == 4 * 4 * 6 * 6
+    assert (pooled_bytes(MAPS), pooled_bytes(UNITS)) == (16, 48)
 
 
 def test_a_plan_tells_what_is_left_out(plan: Plan) -> None:

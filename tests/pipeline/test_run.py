@@ -52,3 +52,25 @@ def test_threads_are_set_back() -> None:
     with torch_threads(before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_the_plan_is_exact_for_bytes(study: Path, plain: dict[str, Any]) -> None:
+    """What is announced is what the variables of all shards hold, to the byte."""
+    import h5py
+
+    from lens_pipeline.pipeline.record import read_record
+
+    for layers, chain in ((["all"], []), (["conv"], ["spatial_mean", "dtype:float64"])):
+        folder = run_job({**plain, "layers": layers, "postfunction": chain})
+        record = read_record(folder)
+        assert record
+        written: list[int] = []
+
+        def add(name: str, item: Any, written: list[int] = written) -> None:
+            if name.endswith("/activation"):
+                written.append(item.size * item.dtype.itemsize)
+
+        for path in (folder / "shards").glob("*.nc"):
+            with h5py.File(path) as file:
+                file.visititems(add)
+        assert sum(written) == 6 * record.structure["bytes_per_stimulus"]

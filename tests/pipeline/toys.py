@@ -11,14 +11,19 @@ from lens_pipeline.pipeline.executors import Report, Work
 
 
 @contextmanager
-def squaring(notes: Path, *, deadly: int = -1, bad: int = -1) -> Iterator[Work]:
-    """Note every setup and every start; die once in mid-task at `deadly`, raise at `bad`."""
+def squaring(
+    notes: Path, queue: str, *, deadly: int = -1, bad: int = -1, always: bool = False
+) -> Iterator[Work]:
+    """Note every setup and every start; die once in mid-task at `deadly`, raise at `bad`.
+
+    `always`: die at `deadly` whenever it comes.
+    """
     with (notes / "setups").open("a") as file:
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()}-{queue}\n")
 
     def work(task: int, report: Report) -> tuple[int, int]:
         report(1, 10)
-        if task == deadly and not (notes / "died").exists():
+        if task == deadly and (always or not (notes / "died").exists()):
             (notes / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if task == bad:

@@ -1,0 +1,105 @@
+"""Intervals, comparisons and choices of a whole run, and what stops it before it starts."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.spatial.distance import squareform
+
+from lens_pipeline import open_run
+from lens_pipeline.errors import ComparisonError, ConfigError
+from lens_pipeline.pipeline.job import run_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N_IMAGES = 40
+
+
+@pytest.fixture
+def brain(study: Path, plain: dict[str, Any]) -> Path:
+    """RDMs of eight subjects for 40 images of 20 concepts, listed in a table."""
+    random = np.random.default_rng(5)
+    for number in range(N_IMAGES):
+        pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(study / "images" / f"image{number}.png")
+    with (study / "stimuli.csv").open("w", newline="") as file:
+        rows = [
+            (f"image{number}", f"image{number}.png", f"concept{number % 20}")
+            for number in range(N_IMAGES)
+        ]
+        csv.writer(file).writerows([("stimulus_id", "filename", "concept"), *rows])
+    plain["stimuli"].update(source="table", table="stimuli.csv")
+    stack = np.stack([squareform(random.random(N_IMAGES * (N_IMAGES - 1) // 2)) for _ in range(8)])
+    path = study / "brain.npz"
+    np.savez(path, IT=stack, ids=np.array([f"image{number}" for number in range(N_IMAGES)]))
+    plain["rsa"] = {"reference": "brain.npz:IT", "bootstrap": 100}
+    return path
+
+
+def test_a_run_has_intervals_comparisons_and_choices(
+    study: Path, plain: dict[str, Any], brain: Path
+) -> None:
+    """In scores.csv, comparisons.csv and choices.csv; the record says what chose what."""
+    run = open_run(run_job(plain))
+    scores = run.scores
+    assert ((scores["ci_low"] < scores["score"]) & (scores["score"] < scores["ci_high"])).all()
+    assert scores[["p_value", "p_corrected", "p_ceiling"]].notna().all(axis=None)
+    assert set(scores["resampled"]) == {"dual"}
+    comparisons = pd.read_csv(run.folder / "comparisons.csv")
+    assert len(comparisons) == 6
+    assert set(comparisons["correction"]) == {"fdr"}
+    choices = pd.read_csv(run.folder / "choices.csv")
+    assert list(choices["part"]) == [1, 2]
+    parts = pd.read_csv(run.folder / "parts.csv")
+    stimuli = parts[parts["kind"] == "stimulus"]
+    assert stimuli["group"].str.startswith("concept").all()
+    assert len(stimuli[["group", "part"]].drop_duplicates()) == 20
+    said = (run.folder / "record.json").read_text()
+    assert "chosen on 20 others, parted by concept" in said
+    assert not (run.folder / "fitted.csv").exists()
+
+
+def test_tables_that_are_no_longer_asked_for_are_gone(
+    study: Path, plain: dict[str, Any], brain: Path
+) -> None:
+    """A second analysis in the same folder leaves nothing of the first."""
+    folder = run_job(plain)
+    plain["rsa"] = {"reference": "brain.npz:IT", "bootstrap": 0, "choose": "none"}
+    run = open_run(run_job(plain))
+    assert run.folder.resolve() == folder.resolve()
+    assert run.scores["ci_low"].isna().all()
+    assert not any((folder / name).exists() for name in ("comparisons.csv", "choices.csv"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "wording"),
+    [
+        ({"limit": 6}, r"has 6 stimuli, or groups of them, in common.*rsa.bootstrap=0"),
+        ({"fitted": ["weigthed"]}, r"no fitted model 'weigthed' \(rsa.fitted\).*weighted"),
+        ({"bootstrap": 7}, r"rsa.bootstrap=7 draws are too few"),
+        ({"interval": 95}, r"rsa.interval is 95"),
+        ({"parts": 6, "choose": "stimuli"}, r"choosing a layer needs 8 in each"),
+    ],
+)
+def test_what_cannot_be_done_stops_the_run_at_once(
+    study: Path, plain: dict[str, Any], brain: Path, asked: dict[str, Any], wording: str
+) -> None:
+    """Before any activation is computed."""
+    plain["stimuli"]["limit"] = asked.pop("limit", None)
+    plain["rsa"] |= asked
+    with pytest.raises(ComparisonError, match=wording):
+        run_job(plain)
+    assert not (study / "out").exists()
+
+
+def test_unknown_words_are_errors_of_the_config(plain: dict[str, Any]) -> None:
+    """All at once, each with its path."""
+    plain["rsa"] = {"correction": "bonferoni", "resample": "all", "seed": -1}
+    with pytest.raises(ConfigError, match=r"3 errors.*rsa.resample.*rsa.seed.*rsa.correction"):
+        run_job(plain)

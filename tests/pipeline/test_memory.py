@@ -1,0 +1,85 @@
+"""The memory that a plan announces, against what processes really take."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lens_pipeline.pipeline.memory import Need, forward_moments, worker_need
+from lens_pipeline.tracer.run import trace
+
+ROOT = Path(__file__).parents[2]
+MEGABYTE = 1 << 20
+
+# Probe and first task in a process of its own: what is announced, and the peak of all of it.
+SCRIPT = """
+import json, resource, sys
+from pathlib import Path
+from lens_pipeline.pipeline.config import read_config
+from lens_pipeline.pipeline.inputs import find_inputs
+from lens_pipeline.pipeline.probing import plan_run, attributes
+from lens_pipeline.pipeline.run import Orders, extracting
+from lens_pipeline.pipeline.plan import make_plan
+plain, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+config = read_config(plain)
+inputs = find_inputs(config)
+plan, probed = plan_run(config, inputs, folder=folder, earlier=None)
+orders = Orders(probed.loaded.spec, probed.structure, "cpu", 1, folder, attributes(plan))
+with extracting({"": orders}, "", loaded=probed.loaded) as work:
+    work(plan.tasks[0], lambda *_: None)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps([plan.outline.need.peak(config.runtime.batch_size), peak]))
+"""
+
+
+def test_lifetimes_of_a_chain() -> None:
+    """Two outputs of one size at a time, three where the caller still names the first."""
+    chain = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Tanh())
+    traced = trace(chain.eval(), (torch.rand(2, MEGABYTE // 8),), keep=None)
+    assert max(size for size, _ in forward_moments(traced, kept=())) == 3 * MEGABYTE
+    every = [op.index for op in traced.ops]
+    assert max(size for size, _ in forward_moments(traced, kept=every)) == 5 * MEGABYTE
+
+
+def test_the_weights_of_a_convolution_count_once_more() -> None:
+    """Whatever the batch; the moments that are no peak for any batch are left out."""
+    model = nn.Sequential(nn.Conv2d(3, 64, 5, padding=2), nn.ReLU()).eval()
+    traced = trace(model, (torch.rand(2, 3, 16, 16),), keep=None)
+    need = worker_need(traced, kept=(), stored=0, resident=0)
+    ((each, fixed),) = need.moments
+    assert fixed == 4 * (64 * 3 * 25 + 64)
+    assert each == 4 * 16 * 16 * (3 + 64 + 3 + 64 + 3)
+
+
+def test_the_largest_batch_fits_and_one_more_does_not() -> None:
+    """For a need with two moments, either of which may be the peak."""
+    need = Need(1000, ((30, 10), (10, 500)))
+    for room in range(need.peak(1), need.peak(60), 7):
+        batch = need.largest_batch(room)
+        assert need.peak(batch) <= room < need.peak(batch + 1)
+    assert need.largest_batch(10) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "batch"), [("alexnet", 32), ("resnet18", 16), ("cornet_s", 8)])
+def test_the_announced_peak_is_within_a_quarter(model: str, batch: int, tmp_path: Path) -> None:
+    """Of what the operating system says that the process took at most."""
+    plain = {
+        "model": {
+            "source": "cornet" if model == "cornet_s" else "torchvision",
+            "name": model,
+            "weights": "random",
+        },
+        "stimuli": {"source": "sample", "name": "sample"},
+        "runtime": {"batch_size": batch, "certify": False},
+    }
+    words = [sys.executable, "-c", SCRIPT, json.dumps(plain), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    announced, peak = json.loads(done.stdout.splitlines()[-1])
+    assert announced == pytest.approx(peak, rel=0.25)
