@@ -7,6 +7,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.config import plain_config, read_config, setting_names
 from lens_pipeline.pipeline.executors import EXECUTORS
 from lens_pipeline.resources import conf_folder
@@ -75,3 +76,12 @@ def test_every_file_opens_with_what_it_is() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# "), path
         assert yaml.safe_load(text) is not None, path
+
+
+@pytest.mark.parametrize("group", ["experiment", "zoo", "model", "brain", "encoding", "executor"])
+def test_a_name_that_no_config_has_is_refused(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped name never falls back to the default."""
+    assert main([f"{group}=no_such_thing"]) == 2
+    assert f"There is no {group}=no_such_thing" in capsys.readouterr().err
