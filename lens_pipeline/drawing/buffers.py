@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lens_pipeline.columns.buffers import references
 from lens_pipeline.drawing.picture import Box
 from lens_pipeline.drawing.places import Place, frame_name, shared
 from lens_pipeline.errors import TraceError, nearest
+from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import StateRef
 
 if TYPE_CHECKING:

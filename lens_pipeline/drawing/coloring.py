@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lens_pipeline.drawing.picture import Box
 
 # units of columns that are added up over the Ops of a box; of all others the mean is taken
-_ADDED = frozenset({"s", "FLOP", "MAC", "bytes", "numbers"})
+ADDED = frozenset({"s", "FLOP", "MAC", "bytes", "numbers"})
 # what people call some columns
 _ALSO = {"time": "seconds", "memory": "bytes"}
 
@@ -44,7 +44,7 @@ def colored(
     scale = Scale(
         name,
         unit,
-        min(low, 0.0) if unit in _ADDED else low,
+        min(low, 0.0) if unit in ADDED else low,
         max(known, default=0.0),
     )
     told = tuple(
@@ -85,7 +85,7 @@ def _of_column(o: Overview, box: Box, column: Column) -> float | None:
     values = [float(value) for op in ops if (value := column.function(o, op)) is not None]
     if not values:
         return None
-    return sum(values) if column.unit in _ADDED else sum(values) / len(values)
+    return sum(values) if column.unit in ADDED else sum(values) / len(values)
 
 
 def _scores(o: Overview, drawn: Sequence[Box], scores: Mapping[str, float]) -> list[float | None]:
@@ -98,10 +98,15 @@ def _scores(o: Overview, drawn: Sequence[Box], scores: Mapping[str, float]) -> l
     means: list[float | None] = []
     for box in drawn:
         named = [one for op in box.ops for one in found.get(op.index, ())]
-        own = [one for one in named if box.module and one[0].split(":")[0] == box.address]
+        own = [one for one in named if box.module and _names(one[0], box.address)]
         values = [score for _, score in (own or named) if box.kind != "buffer"]
         means.append(sum(values) / len(values) if values else None)
     return means
+
+
+def _names(key: str, address: str) -> bool:
+    """Say whether a key is a module's address, alone or with a place or a pass."""
+    return key == address or key.startswith((f"{address}:", f"{address}@"))
 
 
 def _number(key: str, score: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lens_pipeline.drawing.legend import heading
@@ -11,26 +11,30 @@ from lens_pipeline.drawing.picture import Box, Edge, Frame
 from lens_pipeline.errors import TraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lens_pipeline.drawing.picture import Picture
 
 # What a user changes of the look: attributes of Graphviz for a box, an edge or a frame.
 Style = Callable[[Box | Edge | Frame], Mapping[str, str]]
 
+# the names of frames around, outermost first, and the boxes in the innermost
+_Held = tuple[tuple[str, ...], Sequence[Box]]
+
 # the direction in which it is read -> what Graphviz calls that
 DIRECTIONS = {"up": "BT", "down": "TB", "right": "LR", "left": "RL"}
+# edges up to which room is left for the names of arguments, which doubles the rows; a detector of
+# 4,000 operations takes four times as long with it
+_MOST_ROOMY = 2000
+# of a frame, in letters; Graphviz reads 16,384
+_LONGEST_NAME = 4000
 _NODES = '[fontname="Helvetica", fontsize=11, color="#333333", margin="0.12,0.06"]'
-_EDGES = (
-    '[fontname="Helvetica", fontsize=9, arrowsize=0.7, color="#333333", fontcolor="#2f5d8a", '
-    "labeldistance=1.6]"
-)
+_EDGES = '[fontname="Helvetica", fontsize=9, arrowsize=0.7, color="#333333", fontcolor="#2f5d8a"]'
 
 
 def dot(
     picture: Picture, *, direction: str = "up", legend: bool = True, style: Style | None = None
 ) -> str:
     """Return the DOT text of a picture."""
+    roomy = len(picture.edges) <= _MOST_ROOMY
     lines = [
         f"digraph {quoted(picture.name)} {{",
         f"  graph [rankdir={DIRECTIONS[direction]}, fontname=Helvetica, fontsize=15,",
@@ -40,9 +44,9 @@ def dot(
         f"  label={_value(heading(picture, legend=legend))};",
         # what is top for the picture is bottom for the frames in a picture read upwards
         f"  subgraph {{ graph [labelloc={'b' if direction == 'up' else 't'}];",
-        *_framed(picture, picture.boxes, (), style),
+        *_framed(picture, style),
         "  }",
-        *(_edge(edge, style) for edge in picture.edges),
+        *(_edge(edge, style, roomy=roomy) for edge in picture.edges),
         "}",
     ]
     return "\n".join([*lines, ""])
@@ -54,30 +58,45 @@ def quoted(text: str) -> str:
     return f'"{safe}"'
 
 
-def _framed(
-    picture: Picture, boxes: Sequence[Box], around: tuple[str, ...], style: Style | None
-) -> Iterator[str]:
-    """Yield the boxes within the frames `around`, each inside the next frame of its own."""
-    pad = "  " * (len(around) + 1)
+def _framed(picture: Picture, style: Style | None) -> Iterator[str]:
+    """Yield the boxes inside their frames."""
+    # a stack of our own, since modules may be nested deeper than Python calls may be
+    waiting: list[str | Box | _Held] = [*reversed(_grouped(picture.boxes, ()))]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Box):
+            look = box_look(one, picture.scale) | _styled(one, style)
+            yield f"{'  ' * (len(one.frames) + 1)}{quoted(one.name)} {_listed(look)};"
+        else:
+            around, boxes = one
+            frame, pad = picture.frames[around[-1]], "  " * len(around)
+            yield f"{pad}subgraph {quoted('cluster ' + _short(picture, frame))} {{"
+            for name, value in (frame_look(frame) | _styled(frame, style)).items():
+                yield f"{pad}  {name}={_value(value)};"
+            waiting.append(f"{pad}}}")
+            waiting.extend(reversed(_grouped(boxes, around)))
+
+
+def _grouped(boxes: Sequence[Box], around: tuple[str, ...]) -> list[Box | _Held]:
+    """Return the boxes right inside the frames `around`, and the next frames with theirs."""
     groups: dict[tuple[str, ...] | str, list[Box]] = {}
     for box in boxes:
         inner = box.frames[: len(around) + 1]
         groups.setdefault(box.name if inner == around else inner, []).append(box)
-    for group, held in groups.items():
-        if isinstance(group, str):
-            look = box_look(held[0], picture.scale) | _styled(held[0], style)
-            yield f"{pad}{quoted(group)} {_listed(look)};"
-            continue
-        frame = picture.frames[group[-1]]
-        yield f"{pad}subgraph {quoted('cluster ' + frame.name)} {{"
-        for name, value in (frame_look(frame) | _styled(frame, style)).items():
-            yield f"{pad}  {name}={_value(value)};"
-        yield from _framed(picture, held, group, style)
-        yield f"{pad}}}"
+    return [held[0] if isinstance(group, str) else (group, held) for group, held in groups.items()]
 
 
-def _edge(edge: Edge, style: Style | None) -> str:
-    look = edge_look(edge) | _styled(edge, style)
+def _short(picture: Picture, frame: Frame) -> str:
+    """Return the name of a frame, or its number where the name is longer than Graphviz reads."""
+    if len(frame.name) <= _LONGEST_NAME:
+        return frame.name
+    return str(list(picture.frames).index(frame.name))
+
+
+def _edge(edge: Edge, style: Style | None, *, roomy: bool) -> str:
+    look = edge_look(edge, roomy=roomy) | _styled(edge, style)
     ends = f"  {quoted(edge.tail)} -> {quoted(edge.head)}"
     return f"{ends} {_listed(look)};" if look else f"{ends};"
 

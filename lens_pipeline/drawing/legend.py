@@ -16,25 +16,24 @@ if TYPE_CHECKING:
 
 _PER_ROW = 3
 _STEPS = 5
-_TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="1">'
-_ROW = '<table border="0" cellborder="0" cellspacing="4" cellpadding="2">'
+_TABLE = '<table border="0" cellborder="0" cellspacing="4" cellpadding="2">'
 
 
 def heading(picture: Picture, *, legend: bool) -> Html:
     """Return the title, with a legend of what occurs in the picture."""
-    rows = [f'<tr><td align="left">{html.escape(picture.title)}</td></tr>']
-    if legend:
-        entries = list(_entries(picture))
-        for start in range(0, len(entries), _PER_ROW):
-            cells = "".join(entries[start : start + _PER_ROW])
-            rows.append(f'<tr><td align="left">{_ROW}<tr>{cells}</tr></table></td></tr>')
-    return Html(f"<{_TABLE}{''.join(rows)}</table>>")
+    entries = list(_entries(picture)) if legend else []
+    across = min(len(entries), _PER_ROW)
+    span = f' colspan="{across}"' if across > 1 else ""
+    rows = [f'<tr><td align="left"{span}>{html.escape(picture.title)}</td></tr>']
+    if picture.scale is not None and legend:
+        rows.append(f"<tr>{_ramp(picture.scale, span)}</tr>")
+    starts = range(0, len(entries), _PER_ROW)
+    below = (f"<tr>{''.join(entries[start : start + _PER_ROW])}</tr>" for start in starts)
+    return Html(f"<{_TABLE}{''.join([*rows, *below])}</table>>")
 
 
 def _entries(picture: Picture) -> Iterator[str]:
     """Yield a cell for each convention that the picture makes use of."""
-    if picture.scale is not None:
-        yield _ramp(picture.scale)
     kinds = {box.kind for box in picture.boxes}
     fills = {looks.box_look(box, picture.scale)["fillcolor"] for box in picture.boxes}
     frozen = {looks.PARAMETERS["frozen"], looks.PARAMETERS["mixed"]} & fills
@@ -59,7 +58,7 @@ def _cell(text: str, color: str) -> str:
     return f'<td align="left"{colored}><font point-size="10">{html.escape(text)}</font></td>'
 
 
-def _ramp(scale: Scale) -> str:
+def _ramp(scale: Scale, span: str) -> str:
     cells = []
     for n in range(_STEPS):
         value = scale.low + (scale.high - scale.low) * n / (_STEPS - 1)
@@ -69,4 +68,4 @@ def _ramp(scale: Scale) -> str:
         )
     name = f'<td><font point-size="10">{html.escape(scale.name)}</font></td>'
     table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="3">'
-    return f'<td align="left">{table}<tr>{name}{"".join(cells)}</tr></table></td>'
+    return f'<td align="left"{span}>{table}<tr>{name}{"".join(cells)}</tr></table></td>'

@@ -2,7 +2,8 @@
 
 Inputs are green, outputs red, what has parameters grey (darker where they are frozen), what Python
 asked the truth of yellow. The output of a module without submodules is a box with the module's
-address, a bare operation an oval, a buffer a cylinder, a module that is not opened a solid box.
+address, a bare operation an oval (with much to say a box with round corners), a buffer a cylinder,
+a module that is not opened a solid box.
 What no input leads to is dashed.
 """
 
@@ -20,6 +21,8 @@ INPUT, OUTPUT, WHITE, TEST, BUFFER = "#a8e6a1", "#f5a9a9", "#ffffff", "#f7d460",
 PARAMETERS = {"": WHITE, "trainable": "#e3e3e3", "frozen": "#bdbdbd", "mixed": "#e3e3e3:#bdbdbd"}
 # from the lowest to the highest number; black text can be read on all of them
 RAMP = ("#fffbe6", "#fdc27b", "#ea7a35")
+# of an oval; what has more is a box with round corners
+_MOST_LINES = 4
 _BLUE, _GREEN, _GREY = "#2f5d8a", "#2e7d32", "#777777"
 _TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="1">'
 
@@ -32,21 +35,27 @@ class Html(str):
 
 def box_look(box: Box, scale: Scale | None) -> Attributes:
     """Return the attributes of a box."""
+    style = ["filled"]
+    # an oval around many lines is mostly empty
+    if _shape(box) == "ellipse" and len(box.lines) > _MOST_LINES:
+        style.append("rounded")
+    if not box.reached:
+        style.append("dashed")
     look = {
-        "shape": _shape(box),
+        "shape": "box" if "rounded" in style else _shape(box),
         "fillcolor": _fill(box, scale),
-        "style": "filled" if box.reached else "filled,dashed",
+        "style": ",".join(style),
         "label": lines_label(box),
     }
     if box.kind == "module":
-        look["penwidth"] = "1.6"
+        look |= {"penwidth": "1.6", "margin": "0.14,0.1"}
     if box.call:
         look["tooltip"] = box.call
     return look
 
 
-def edge_look(edge: Edge) -> Attributes:
-    """Return the attributes of an edge."""
+def edge_look(edge: Edge, *, roomy: bool = True) -> Attributes:
+    """Return the attributes of an edge; `roomy`: the layout can afford to leave room for words."""
     look: Attributes = {}
     if edge.kind != "data":
         look |= {"style": "dotted", "color": _GREY, "fontcolor": _GREY}
@@ -54,18 +63,21 @@ def edge_look(edge: Edge) -> Attributes:
         look["style"] = "dashed"
     if edge.kind == "write":
         look["label"] = " writes "
-    elif edge.arguments and not edge.branch:
-        look["headlabel"] = f" {edge.arguments} "
     if edge.back or edge.kind == "write":
         look["constraint"] = "false"
     if edge.loop:
         look |= {"color": _BLUE, "penwidth": "1.4"}
+    # in the middle, where the layout leaves room for it, not at the head, where several meet
+    at_head = not roomy and bool(edge.arguments) and not edge.branch
+    if at_head:
+        look["headlabel"] = f" {edge.arguments} "
+    said = [text for text in (edge.passes, "" if at_head else edge.arguments) if text]
     if edge.branch:
-        more = "".join(f"<br/>{_text(text)}" for text in (edge.passes, edge.arguments) if text)
+        more = "".join(f"<br/>{_text(text)}" for text in said)
         look["label"] = Html(f"<<b>{_text(edge.branch)}</b>{more}>")
         look |= {"color": _GREEN, "penwidth": "1.6", "fontcolor": _GREEN}
-    elif edge.passes:
-        look["label"] = f" {edge.passes} "
+    elif said and edge.kind != "write":
+        look["label"] = f" {', '.join(said)} "
     return look
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import write_text
 from lens_pipeline.columns import OP_COLUMNS, Overview
+from lens_pipeline.drawing.looks import INPUT, OUTPUT, PARAMETERS, WHITE
 from lens_pipeline.errors import TraceError
 from lens_pipeline.tracer.wording import human_bytes
 
@@ -29,7 +30,7 @@ SHOWN = (
     "qualified_function", "config", "shape", "dtype", "bytes", "seconds", "flops", "parameters",
     "buffers", "modules_exited", "is_condition", "file", "line", "source_function", "code",
 )  # fmt: skip
-_FILL = {"input": "#a8e6a1", "output": "#f5a9a9", "parameters": "#e3e3e3", "call": "#ffffff"}
+_FILL = {"input": INPUT, "output": OUTPUT, "parameters": PARAMETERS["trainable"], "call": WHITE}
 
 
 def write_model_explorer(trace: Trace, path: str | Path, *, title: str | None = None) -> Path:

@@ -15,6 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing, write_text
+from lens_pipeline.drawing.centring import centred
 from lens_pipeline.errors import TraceError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def write_picture(text: str, path: Path) -> None:
         raise TraceError(
             f"{path} was not drawn, {error}; its text was written: {beside}."
         ) from error
+    if kind == "svg":
+        content = centred(content.decode()).encode()
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

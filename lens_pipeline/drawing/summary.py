@@ -168,7 +168,7 @@ def _shapes(row: _Row) -> str:
     if not distinct:
         return "not called" if not row.calls else ""
     more = f" +{len(distinct) - 1}" if len(distinct) > 1 else ""
-    return ("x".join(map(str, distinct[0])) or "one number") + more
+    return ("x".join(map(str, distinct[0])) or "scalar") + more
 
 
 def _class(row: _Row) -> str:

@@ -34,7 +34,7 @@ def op_lines(o: Overview, ops: Sequence[Op], address: str, tests: Iterable[str])
     addresses = dict.fromkeys(address for each in ops for address in each.parameters)
     if addresses:
         parameters = dict.fromkeys(o.parameters[address] for address in addresses)
-        yield from _wrapped("params: " + listed([_parameter(one) for one in parameters], most=8))
+        yield from _wrapped("params: " + listed([parameter(one) for one in parameters], most=8))
     if address:
         yield f"@{address}"
     yield from tests
@@ -60,16 +60,17 @@ def used(o: Overview, ops: Iterable[Op]) -> list[Parameter]:
 
 def sizes(ops: Sequence[Op]) -> list[str]:
     """Return shape, element type and bytes, once for each that occurs."""
-    different = dict.fromkeys((op.shape, str(op.dtype), op.nbytes) for op in ops)
-    texts = [
-        f"{'x'.join(map(str, shape)) or 'scalar'}"
-        f"{'' if dtype == 'torch.float32' else ' ' + dtype.removeprefix('torch.')}"
-        f" ({human_bytes(n)})"
-        for shape, dtype, n in different
-    ]
+    texts = list(dict.fromkeys(map(size, ops)))
     if len(texts) <= _MOST_SHAPES:
         return texts
     return [*texts[: _MOST_SHAPES - 1], f"and {len(texts) - _MOST_SHAPES + 1} other shapes"]
+
+
+def size(op: Op) -> str:
+    """Return shape, element type where it is not float32, and bytes of an Op's output."""
+    shape = "x".join(map(str, op.shape)) or "scalar"
+    dtype = str(op.dtype).removeprefix("torch.")
+    return f"{shape}{'' if dtype == 'float32' else ' ' + dtype} ({human_bytes(op.nbytes)})"
 
 
 def times(visits: Sequence[int]) -> str:
@@ -116,7 +117,7 @@ def _wrapped(text: str) -> list[str]:
     return [line.replace("\0", " ") for line in textwrap.wrap(whole, _WIDTH)]
 
 
-def _parameter(one: Parameter) -> str:
+def parameter(one: Parameter) -> str:
     """Write a name and shape, in square brackets where it is frozen."""
     sides = "x".join(map(str, one.shape)) or "1"
     name = one.addresses[0].rpartition(".")[2]

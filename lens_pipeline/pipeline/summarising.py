@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def summarise(plain: Mapping[str, Any]) -> str:
     """Return the table of the modules of the config's model, with the totals below it.
 
-    The structure and the sizes are the same with any weights, so none are fetched for it. Raises
-    LensError if the model cannot be loaded, or cannot be run on one of the config's stimuli.
+    It goes as deep as `draw.depth`, 0 being all the way down. The structure and the sizes are the
+    same with any weights, so none are fetched for it. Raises LensError if the model cannot be
+    loaded, or cannot be run on one of the config's stimuli.
     """
     import torch
 
@@ -33,4 +34,5 @@ def summarise(plain: Mapping[str, Any]) -> str:
     image = stimulus_paths(find_stimuli(config).stimuli)[0]
     with torch.no_grad(), torch_threads(config.runtime.threads):
         traced = trace(loaded.module, load_example(image, loaded.transform)[None], keep=None)
-    return summary(dataclasses.replace(traced, model_name=loaded.spec.name))
+    named = dataclasses.replace(traced, model_name=loaded.spec.name)
+    return summary(named, depth=config.draw.depth)

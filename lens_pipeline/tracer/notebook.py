@@ -50,7 +50,7 @@ class _Module:
 def notebook_html(trace: Any) -> str:
     """Return the tree of modules of a Trace as HTML, the model's own children to be seen."""
     gaps = "" if trace.complete else f"<p>NOT complete: {escape('; '.join(trace.gaps[:3]))}</p>"
-    body = "".join(_lines(trace, _tree(trace), opened=True))
+    body = "".join(_lines(trace, _tree(trace)))
     return f'{_STYLE}<div class="lens-trace">{gaps}{body}</div>'
 
 
@@ -71,17 +71,23 @@ def _tree(trace: Any) -> _Module:
     return root
 
 
-def _lines(trace: Any, module: _Module, *, opened: bool = False) -> Iterator[str]:
-    yield f"<details{' open' * opened}><summary>{_title(trace, module)}</summary>"
-    for one in module.inside[:MOST_LINES]:
-        if not isinstance(one, _Module):
+def _lines(trace: Any, root: _Module) -> Iterator[str]:
+    # a stack of our own, since modules may be nested deeper than Python calls may be
+    waiting: list[_Module | Layer | str] = [root]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif not isinstance(one, _Module):
             yield _layer(trace, one)
-        elif len(one.inside) == 1 and not isinstance(one.inside[0], _Module):
+        elif one is not root and len(one.inside) == 1 and not isinstance(one.inside[0], _Module):
             yield _layer(trace, one.inside[0], module=one)
         else:
-            yield from _lines(trace, one)
-    left = len(module.inside) - MOST_LINES
-    yield f"<p>and {left:,} more</p></details>" if left > 0 else "</details>"
+            opened = " open" if one is root else ""
+            yield f"<details{opened}><summary>{_title(trace, one)}</summary>"
+            left = len(one.inside) - MOST_LINES
+            waiting.append(f"<p>and {left:,} more</p></details>" if left > 0 else "</details>")
+            waiting.extend(reversed(one.inside[:MOST_LINES]))
 
 
 def _title(trace: Any, module: _Module) -> str:

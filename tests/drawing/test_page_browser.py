@@ -155,7 +155,7 @@ def test_values_and_results_are_shown(opened, deep) -> None:
         tab.eval_on_selector_all("#panel img", "all => all.map(one => one.naturalWidth > 1)")
     )
     assert tab.locator("#panel .bars rect").count() == 32
-    tab.select_option("#colour", "score")
+    tab.select_option("#colour", "spearman with V1")
     assert tab.locator(".box.heat").count() > 0
 
 

@@ -41,7 +41,7 @@ def test_boxes_say_sizes_and_parameters() -> None:
     at = traced["conv2d_1"].index
     assert found["ops"]["size"][at] == "2x4x4x4 (512 B)"
     assert found["ops"]["parameters"][at] == "weight (4x3x3x3), bias [4]"
-    assert found["ops"]["size"][traced["gt_1"].index] == "one number bool (1 B)"
+    assert found["ops"]["size"][traced["gt_1"].index] == "scalar bool (1 B)"
     assert found["ops"]["made_inside"][traced["full_1"].index] == 1
     assert found["ops"]["buffers"][traced["batchnorm_1"].index] == 1
 

@@ -14,7 +14,15 @@ from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.drawing.page import values
-from lens_pipeline.drawing.page.values import feature_maps, grey_png, histogram, pictures
+from lens_pipeline.drawing.page.values import (
+    Album,
+    feature_maps,
+    grey_png,
+    histogram,
+    keep_in,
+    pictures,
+)
+from tests.drawing.page_models import Deep
 
 
 def pixels(png: str) -> np.ndarray:
@@ -125,3 +133,29 @@ def test_pictures_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     found = pictures(trace(model, torch.rand(2, 8, 6, 6)))
     assert 0 < sum("picture" in one for one in found.values()) < 8
     assert len(found) == 8
+
+
+def test_an_album_holds_what_kept_values_would_show() -> None:
+    """The same pictures, made while the model runs, and no value kept."""
+    model, x = Deep().eval(), torch.rand(2, 3, 4, 4)
+    album = Album()
+    traced = trace(model, x, keep=keep_in(album))
+    assert all(op.value is None for op in traced.ops)
+    assert pictures(traced, album) == pictures(trace(model, x))
+    assert album.seconds > 0
+
+
+def test_an_album_shows_a_value_as_it_was_before_it_was_overwritten() -> None:
+    """As a value that is kept is."""
+
+    class Written(nn.Module):
+        def forward(self, x):
+            y = x + 1
+            y.mul_(5)
+            return y
+
+    album = Album()
+    traced = trace(Written(), torch.ones(1, 2), keep=keep_in(album))
+    shown = pictures(traced, album)
+    means = [shown[str(op.index)]["histogram"]["mean"] for op in traced.ops]
+    assert means == [1.0, 2.0, 10.0, 10.0]

@@ -20,7 +20,7 @@ from tests.drawing.page_models import NASTY, Blocks, Deep, Nasty
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARTS = ["graph", "tables", "pictures", "results"]
+PARTS = ["graph", "start", "tables", "pictures", "results"]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_names_stay_text(nasty: Blocks) -> None:
     assert nasty.part("graph")["title"] == NASTY
 
 
-def test_four_parts_of_strict_json(nasty: Blocks) -> None:
+def test_parts_of_strict_json(nasty: Blocks) -> None:
     """Each block of data is JSON to a parser that knows no NaN."""
 
     def refuse(name: str) -> None:

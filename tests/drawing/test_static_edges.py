@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lens_pipeline import draw, trace
-from lens_pipeline.drawing import long_edges
+from lens_pipeline.drawing import dot, long_edges
 from lens_pipeline.errors import TraceError
 from tests import zoo, zoo_values
 from tests.drawing.drawings import IMAGE, Numbers, X, drawn
@@ -30,9 +30,7 @@ class Calls(nn.Module):
 def head_labels(function) -> list[str]:
     """What is written at the heads of the edges from sin and from cos."""
     text = draw(trace(Calls(function), torch.rand(3, 3)))
-    edges = re.findall(
-        r'^ *"(\w+?)_\d.*?" -> "[^"]*"(?: \[headlabel=" (.*?) "\])?', text, re.MULTILINE
-    )
+    edges = re.findall(r'^ *"(\w+?)_\d.*?" -> "[^"]*"(?: \[label=" (.*?) "\])?', text, re.MULTILINE)
     return [dict(edges)[name] for name in ("sin", "cos")]
 
 
@@ -61,7 +59,7 @@ def test_arguments_are_named_where_order_matters(function, expected: list[str]) 
 def test_one_tensor_in_two_arguments_is_named_as_both() -> None:
     """One edge bears both names."""
     text = draw(trace(Calls(lambda a, _: torch.sub(a, a)), X))
-    assert 'headlabel=" self, other "' in edge(text, "sin_1_1", "sub_1_3")
+    assert 'label=" self, other "' in edge(text, "sin_1_1", "sub_1_3")
 
 
 def test_buffers_are_cylinders_that_are_read_and_written() -> None:
@@ -96,7 +94,7 @@ def test_a_buffer_that_one_closed_module_uses_is_part_of_it() -> None:
 def test_a_number_that_came_back_is_a_dotted_edge() -> None:
     """What left as `.item()` and came back as an argument is drawn, and named."""
     assert 'style="dotted"' in edge(draw(trace(Numbers(), X)), "max_1_1", "mul_1_2")
-    assert 'headlabel=" item "' in edge(drawn("numbers"), "max_1_1", "mul_1_2")
+    assert 'label=" item "' in edge(drawn("numbers"), "max_1_1", "mul_1_2")
 
 
 def test_long_edges_become_tags_where_they_cross_too_much(
@@ -124,3 +122,12 @@ def test_long_edges_become_tags_where_they_cross_too_much(
     assert '"sin_1_1" -> "add_1_4"' not in tagged
     assert usual.count(" -> ") == tagged.count(" -> ")
     assert "the box of that name" in tagged
+
+
+def test_a_large_picture_leaves_no_room_for_the_names_of_arguments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They stand at the heads, which costs the layout nothing."""
+    assert 'label=" item "' in edge(drawn("numbers"), "max_1_1", "mul_1_2").replace("head", "")
+    monkeypatch.setattr(dot, "_MOST_ROOMY", 1)
+    assert 'headlabel=" item "' in edge(drawn("numbers"), "max_1_1", "mul_1_2")

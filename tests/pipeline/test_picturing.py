@@ -50,10 +50,17 @@ def test_each_job_of_a_sweep_has_a_picture(study: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("draw.file=graph.gif", "graph.gif ends in '.gif'; a picture ends in one of .svg, .pdf,"),
+        (
+            "draw.file=graph.gif",
+            "graph.gif ends in '.gif'; a picture in .svg or .pdf or .png or .dot, a page in .html",
+        ),
         ("draw.depth=2", "There is no depth 2 in net, whose modules are nested 1 deep: give 0"),
         ("draw.module=cells", "There is no module 'cells' in net to draw; nearest: cell."),
         ("draw.color=flop", "There is no column 'flop' to colour by; nearest: flops"),
+        ("draw.values=true", "draw.values changes nothing in a picture; it is for a page (.html)."),
+        ("draw.color=score", "draw.color=score needs the run that has them: draw.run=FOLDER."),
+        ("draw.reference=IT", "draw.reference is for draw.color=score."),
+        ("draw.run=nowhere", "draw.run changes nothing in a picture without draw.color=score"),
         ("draw.direction=north", "expected one of up, down, right, left @ draw.direction, not"),
         ("draw.colour=flops", "There is no setting draw.colour; nearest: draw.color"),
     ],

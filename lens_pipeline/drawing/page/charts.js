@@ -65,11 +65,34 @@ const COLOURS = {
   "FLOPs": () => numbers("flops"),
   "bytes": () => numbers("bytes"),
   "parameters": () => numbers("n_parameters"),
-  "score": () => {
-    const found = results().ops;
-    return G.ops.label.map((_, op) => (found[op] && found[op].scores.length ? meanScore(found[op].scores) : null));
-  },
 };
+const COLUMN = { seconds: "time", flops: "FLOPs", bytes: "bytes", n_parameters: "parameters" };
+const UNITS = { time: "s", FLOPs: "FLOP", bytes: "bytes" };
+// those whose numbers are not added up over what is in a module
+const averaged = new Set();
+
+// one for each measure and reference of the run, the one to start with first
+const scored = (() => {
+  const all = results() ? Object.values(results().ops).flatMap((one) => one.scores) : [];
+  const kinds = new Map(all.map((one) => [`${one.measure} with ${one.reference}`, one]));
+  const first = (one) => (START.reference && one.reference !== START.reference ? 1 : 0);
+  return [...kinds].sort((a, b) => first(a[1]) - first(b[1])).map(([name, one]) => {
+    const same = (other) => other.measure === one.measure && other.reference === one.reference;
+    const numbersOf = (found) => (found ? meanScore(found.scores.filter(same)) : null);
+    COLOURS[name] = () => G.ops.label.map((_, op) => numbersOf(results().ops[op]));
+    return name;
+  });
+})();
+
+// the name of what the page starts with
+function firstColour() {
+  const name = START.color === "score" ? scored[0] : COLUMN[START.color] || START.color;
+  if (!name || name in COLOURS) return name || "kind";
+  COLOURS[name] = () => START.numbers;
+  UNITS[name] = START.unit;
+  if (!START.added) averaged.add(name);
+  return name;
+}
 
 function numbers(name) {
   const column = tables().ops.find((one) => one.name === name);
@@ -81,34 +104,40 @@ function meanScore(scores) {
   return known.length ? known.reduce((a, b) => a + b) / known.length : null;
 }
 
-const UNITS = { time: "s", FLOPs: "FLOP", bytes: "bytes" };
+function meanOf(ops, all) {
+  const known = ops.map((op) => all[op]).filter((one) => typeof one === "number");
+  return known.length ? known.reduce((a, b) => a + b) / known.length : null;
+}
+
 const colourNumbers = {};
 function amountOf(thing) {
   const name = view.colour;
   if (!COLOURS[name]) return null;
   colourNumbers[name] = colourNumbers[name] || COLOURS[name]();
   const all = colourNumbers[name];
-  if (name === "score") {
-    const own = thing.group ? G.calls.outputs[thing.call] : thing.ops;
-    const known = own.map((op) => all[op]).filter((one) => one !== null);
-    return known.length ? known[known.length - 1] : null;
+  if (scored.includes(name)) {
+    const calls = thing.group && (thing.calls > 1 ? callsOf(thing.address) : [thing.call]);
+    return meanOf(thing.group ? calls.flatMap((call) => G.calls.outputs[call]) : thing.ops, all);
   }
   const ops = thing.group ? thing.boxes.flatMap((box) => box.ops) : thing.ops;
-  return ops.reduce((sum, op) => sum + (all[op] || 0), 0);
+  return averaged.has(name) ? meanOf(ops, all) : ops.reduce((sum, op) => sum + (all[op] || 0), 0);
 }
 
 function scaleColours() {
   const amounts = view.scene.boxes.map((item) => (item.thing.amount = amountOf(item.thing)));
   const known = amounts.filter((one) => one !== null);
-  view.most = known.reduce((a, b) => Math.max(a, b), -Infinity);
-  view.least = view.colour === "score" ? known.reduce((a, b) => Math.min(a, b), Infinity) : 0;
+  const ownRange = scored.includes(view.colour) || averaged.has(view.colour);
+  view.most = known.length ? known.reduce((a, b) => Math.max(a, b)) : null;
+  view.least = ownRange && known.length ? known.reduce((a, b) => Math.min(a, b)) : 0;
 }
 
-// 0 to 9, by the square root of the share of the largest; null without a number
+// 0 to 9, by the square root of the share of the largest; null without a number. The least score is
+// 1, to be told from what has none
 function levelOf(thing) {
   if (thing.amount === null || thing.amount === undefined) return null;
   const share = view.most > view.least ? (thing.amount - view.least) / (view.most - view.least) : 0;
-  return Math.round(9 * Math.sqrt(Math.max(0, share)));
+  const least = scored.includes(view.colour) ? 1 : 0;
+  return Math.round(least + (9 - least) * Math.sqrt(Math.max(0, share)));
 }
 
 function heat(element, level) {

@@ -10,13 +10,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.conditionals.branching import conditionals
+from lens_pipeline.drawing.wording import parameter, size
 from lens_pipeline.tracer.graph import depends_on_input
 from lens_pipeline.tracer.report import report
-from lens_pipeline.tracer.wording import human_bytes
 
 if TYPE_CHECKING:
     from lens_pipeline.columns import Overview
-    from lens_pipeline.tracer.records import ModuleCall, Op, Parameter
+    from lens_pipeline.tracer.records import ModuleCall, Op
     from lens_pipeline.tracer.trace import Trace
 
 
@@ -87,7 +87,7 @@ def _ops(o: Overview) -> dict[str, Any]:
         "call": [_or_none(op.module_call) for op in ops],
         "parents": [list(op.parents) for op in ops],
         "made_inside": [int(not one) for one in reached],
-        "size": [_size(op) for op in ops],
+        "size": [size(op) for op in ops],
         "parameters": [_parameters(o, op) for op in ops],
         "buffers": [int(bool(op.buffers)) for op in ops],
         "selectors": [_selectors(o, op) for op in ops],
@@ -123,22 +123,10 @@ def _or_none(index: int | None) -> int:
     return -1 if index is None else index
 
 
-def _size(op: Op) -> str:
-    shape = "x".join(map(str, op.shape)) or "one number"
-    dtype = str(op.dtype).removeprefix("torch.")
-    return f"{shape}{'' if dtype == 'float32' else ' ' + dtype} ({human_bytes(op.nbytes)})"
-
-
 def _parameters(o: Overview, op: Op) -> str:
-    """Return names and shapes; in square brackets where frozen, as in the static picture."""
+    """Return names and shapes, each once however many addresses it has."""
     distinct = {o.parameters[name].addresses[0]: o.parameters[name] for name in op.parameters}
-    return ", ".join(map(_parameter, distinct.values()))
-
-
-def _parameter(one: Parameter) -> str:
-    sides = "x".join(map(str, one.shape)) or "1"
-    name = one.addresses[0].rpartition(".")[2]
-    return f"{name} ({sides})" if one.trainable else f"{name} [{sides}]"
+    return ", ".join(map(parameter, distinct.values()))
 
 
 def _facts(trace: Trace) -> list[str]:

@@ -9,6 +9,7 @@ const later = (name) => {
   return () => (value === undefined ? (value = part(name)) : value);
 };
 const G = part("graph");
+const START = part("start");
 const tables = later("tables");
 const pictures = later("pictures");
 const results = later("results");

@@ -207,9 +207,9 @@ document.getElementById("unrolled").addEventListener("change", (event) => {
 });
 
 const colour = document.getElementById("colour");
-for (const name of Object.keys(COLOURS)) {
-  if (name !== "score" || results()) colour.append(element("option", { value: name }, name));
-}
+view.colour = firstColour();
+for (const name of Object.keys(COLOURS)) colour.append(element("option", { value: name }, name));
+colour.value = view.colour;
 colour.addEventListener("change", () => {
   view.colour = colour.value;
   rebuild();
@@ -220,13 +220,17 @@ function legend() {
   const kinds = [["input", "input"], ["output", "output"], ["parameters", "has parameters"], ["made", "made inside"]];
   const home = document.getElementById("legend");
   const items = kinds.map(([look, text]) => element("span", {}, element("i", { class: look }), text));
-  const range = `${number(view.least)} to ${number(view.most)} ${UNITS[view.colour] || ""}`;
-  const scale = `${view.colour} from white to orange: ${range}`;
+  const unit = UNITS[view.colour] || "";
+  const range = () => `from white to orange: ${number(view.least)} to ${number(view.most)} ${unit}`;
+  const scale = `${view.colour} ${view.most === null ? "is known of nothing here" : range()}`;
   home.replaceChildren(...(view.colour === "kind" ? items : [element("span", {}, scale)]));
 }
 
 new ResizeObserver(moved).observe(svg);
-show(treeFor(false));
+document.getElementById("unrolled").checked = !START.rolled;
+const first = treeFor(!START.rolled);
+for (const group of first.root.groupsInside) group.opened = !START.depth || group.depth < START.depth;
+show(first);
 fitTop();
 choose(null);
 legend();

@@ -10,11 +10,15 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import time
 import zlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
+
+from lens_pipeline.tracer.keeping import Keep
 
 if TYPE_CHECKING:
     from lens_pipeline.tracer.trace import Trace
@@ -25,26 +29,60 @@ BINS, SAMPLED = 32, 65_536
 MOST_BYTES = 12_000_000
 
 
-def pictures(trace: Trace) -> dict[str, Any]:
-    """Return by index of the Op a picture and a histogram of its value, where one was kept."""
-    found: dict[str, Any] = {}
-    spent = 0
-    for op in trace.ops:
-        value = _numbers(op.value)
-        if value is None:
-            continue
-        shown: dict[str, Any] = {"histogram": histogram(value)}
-        picture = feature_maps(value) if spent < MOST_BYTES else None
+@dataclass(slots=True)
+class Album:
+    """Pictures that are made while a model runs, so that no value has to be kept for them."""
+
+    # of each value in turn what is shown of it; None where it holds nothing that can be
+    shown: list[dict[str, Any] | None] = field(default_factory=list)
+    # of all pictures, base64
+    n_bytes: int = 0
+    # that they took
+    seconds: float = 0.0
+
+
+def keep_in(album: Album) -> Keep:
+    """Return what `trace` is to keep so that its values are in the album and nowhere else."""
+
+    def put(value: torch.Tensor) -> torch.Tensor:
+        start = time.perf_counter()
+        _add(album, value)
+        album.seconds += time.perf_counter() - start
+        return torch.tensor(len(album.shown) - 1)
+
+    return Keep(postfunction=put, raw=False)
+
+
+def pictures(trace: Trace, album: Album | None = None) -> dict[str, Any]:
+    """Return by index of the Op a picture and a histogram of its value, where one was kept.
+
+    With the album that was given to `keep_in` for this trace, they are those in it.
+    """
+    if album is not None:
+        places = {op.index: op.transformed for op in trace.ops if op.transformed is not None}
+        found = {str(op): album.shown[int(place)] for op, place in places.items()}
+    else:
+        album = Album()
+        found = {str(op.index): _add(album, op.value) for op in trace.ops if op.value is not None}
+    return {op: shown for op, shown in found.items() if shown is not None}
+
+
+def _add(album: Album, given: torch.Tensor) -> dict[str, Any] | None:
+    """Put a value into the album, without a picture where those there are too large together."""
+    value, shown = _numbers(given), None
+    if value is not None:
+        shown = {"histogram": histogram(value)}
+        picture = feature_maps(value) if album.n_bytes < MOST_BYTES else None
         if picture:
             shown["picture"] = picture
-            spent += len(picture["png"])
-        found[str(op.index)] = shown
-    return found
+            album.n_bytes += len(picture["png"])
+    album.shown.append(shown)
+    return shown
 
 
-def _numbers(value: torch.Tensor | None) -> torch.Tensor | None:
+def _numbers(value: torch.Tensor) -> torch.Tensor | None:
     """Return the value as real numbers; None where it has none that can be shown."""
-    if value is None or value.layout is not torch.strided or value.is_meta or value.is_quantized:
+    if value.layout is not torch.strided or value.is_meta or value.is_quantized:
         return None
     if not value.numel():
         return None
