@@ -2,11 +2,18 @@
 
 A score is Pearson's r between predicted and measured responses within each test fold, averaged over
 folds. `r_corrected` is r over the root of the unit's reliability, `r2_corrected` its square with
-the sign of r kept, and `brain_score` is (r / reliability)^2, the convention of Brain-Score.
+the sign of r kept.
+
+`brain_score` is (median r / median reliability)^2, both over all units: Brain-Score's way to ceil a
+score, which takes the model to be as noisy as the units are (Schrimpf et al. 2018, bioRxiv 407007;
+Yamins et al. 2014, PNAS 111:8619). It is larger than r2_corrected for the same r, and loses the
+sign of r. Folds are those of the config, not Brain-Score's ten of a tenth of the stimuli each, so
+it is the convention that is the same and not the number on a leader board.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,10 +34,10 @@ if TYPE_CHECKING:
 ALL = "(all layers)"
 UNIT_COLUMNS = (
     "method", "layer", "pass", "reference", "region", "subject", "time_ms", "unit",
-    "r", "reliability", "r_corrected", "r2_corrected", "brain_score",
+    "r", "reliability", "r_corrected", "r2_corrected",
 )  # fmt: skip
 _KEYS = ["method", "layer", "pass", "reference", "region", "subject", "time_ms"]
-_SCORES = ["r", "reliability", "r_corrected", "r2_corrected", "brain_score"]
+_SCORES = ["r", "reliability", "r_corrected", "r2_corrected"]
 
 
 @dataclass(frozen=True)
@@ -104,14 +111,15 @@ def encode(
     reference: str,
     groups: Sequence[str],
     fitting: Fitting,
-    done: Callable[[str], None] | None = None,
+    done: Callable[[str, float], None] = lambda _name, _share: None,
 ) -> pd.DataFrame:
     """Return one row per method, layer, pass, region, subject, time and unit.
 
-    With banded ridge each layer is a band and its rows are what it adds; their sum is ALL.
-    `done` is called with the name of each region, subject and time as it is finished.
+    With banded ridge each layer is a band and its rows are what it adds; their sum is ALL. `done`
+    is called after each fitted layer with the name of the reference and the share that is done.
     """
     frames = []
+    tick = _counted(sources, recorded, fitting=fitting, name=reference, done=done)
     for group in recorded.groups:
         labels = {"reference": reference, "region": group.region, "subject": group.subject}
         for step, time in enumerate(recorded.times):
@@ -119,17 +127,33 @@ def encode(
             reliability = split_half(repeats, seed=fitting.seed)
             for method in fitting.methods:
                 found = _of_method(
-                    sources, repeats.mean(axis=0), method=method, groups=groups, fitting=fitting
+                    sources,
+                    repeats.mean(axis=0),
+                    method=method,
+                    groups=groups,
+                    fitting=fitting,
+                    tick=tick,
                 )
                 for (layer, number), r in found.items():
                     rows = _rows(r, reliability).assign(**labels, method=method, layer=layer)
                     rows["pass"] = number
                     rows["time_ms"] = float("nan") if time is None else time
                     frames.append(rows)
-            if done:
-                when = "" if time is None else f"{time:g} ms"
-                done(" ".join(filter(None, (group.region, group.subject, when))) or reference)
     return pd.concat(frames, ignore_index=True)[list(UNIT_COLUMNS)]
+
+
+def _counted(
+    sources: Sequence[Source],
+    recorded: Recorded,
+    *,
+    fitting: Fitting,
+    name: str,
+    done: Callable[[str, float], None],
+) -> Callable[[], None]:
+    """Return what to call after each model that is fitted."""
+    each = sum(1 if method_called(one).banded else len(sources) for one in fitting.methods)
+    total, so_far = max(1, each * len(recorded.groups) * len(recorded.times)), itertools.count(1)
+    return lambda: done(name, next(so_far) / total)
 
 
 def _of_method(
@@ -139,6 +163,7 @@ def _of_method(
     method: str,
     groups: Sequence[str],
     fitting: Fitting,
+    tick: Callable[[], None],
 ) -> Mapping[tuple[str, int], Doubles]:
     """Return r of each unit by (layer, pass); pass 0 stands for all passes together."""
     if method_called(method).banded:
@@ -148,14 +173,16 @@ def _of_method(
             for layer in layers
         ]
         shares = predict(bands, responses, method=method, groups=groups, fitting=fitting)
+        tick()
         parts = {(layer, 0): share for layer, share in zip(layers, shares, strict=True)}
         return {(ALL, 0): shares.sum(axis=0), **parts}
-    return {
-        (source.layer, source.number): predict(
+    found = {}
+    for source in sources:
+        found[source.layer, source.number] = predict(
             [source.patterns], responses, method=method, groups=groups, fitting=fitting
         )[0]
-        for source in sources
-    }
+        tick()
+    return found
 
 
 def _rows(r: Doubles, reliability: Doubles) -> pd.DataFrame:
@@ -167,7 +194,6 @@ def _rows(r: Doubles, reliability: Doubles) -> pd.DataFrame:
             "reliability": reliability,
             "r_corrected": of_ceiling,
             "r2_corrected": np.sign(r) * of_ceiling**2,
-            "brain_score": corrected(of_ceiling, reliability) ** 2,
         }
     )
 
@@ -179,6 +205,7 @@ def summarise(units: pd.DataFrame) -> pd.DataFrame:
     """
     grouped = units.groupby(_KEYS, sort=False, dropna=False)
     table = grouped[_SCORES].median()
+    table["brain_score"] = (table["r"] / table["reliability"]) ** 2
     table["n_units"] = grouped.size()
     table["n_reliable"] = grouped["r_corrected"].count()
     return table.reset_index()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-TABLES = ("scores", "comparisons", "choices", "health", "encoding", "cka", "layers", "sweep")
+TABLES = (
+    "scores", "comparisons", "choices", "fitted", "health", "encoding", "cka", "time", "layers",
+    "sweep",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,17 @@ class RunContents:
     tables: Mapping[str, pd.DataFrame]
     # figures by file name without ending, as data: addresses that a page can hold
     figures: Mapping[str, str]
+    # names of the figures that have the data behind them beside them
+    data: frozenset[str] = frozenset()
 
 
-def read_contents(folder: Path) -> RunContents:
-    """Return what is in a run folder; StoreError if it holds no finished run."""
-    path = folder / "record.json"
+def read_contents(folder: Path, record: Mapping[str, Any] | None = None) -> RunContents:
+    """Return what is in a run folder; `record` is its record where that is not written yet.
+
+    Raises StoreError if the folder holds no finished run.
+    """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = record or json.loads((folder / "record.json").read_text(encoding="utf-8"))
         config = (folder / "config.yaml").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise StoreError(
@@ -51,18 +59,34 @@ def read_contents(folder: Path) -> RunContents:
         raise StoreError(
             f"The run in {folder} is not finished; give its command again, then ask for the report."
         )
-    return RunContents(folder.name, record, config, read_tables(folder), read_figures(folder))
+    return RunContents(
+        folder.name,
+        record,
+        config,
+        read_tables(folder),
+        read_figures(folder),
+        figures_with_data(folder),
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return the record of a run folder as plain values, or None where there is none."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if "config" in found else None
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the tables that are there."""
     import pandas as pd
 
-    return {
-        name: pd.read_csv(folder / f"{name}.csv", keep_default_na=True)
-        for name in TABLES
-        if (folder / f"{name}.csv").is_file()
-    }
+    found = {}
+    for name in TABLES:
+        with suppress(pd.errors.EmptyDataError, FileNotFoundError):
+            found[name] = pd.read_csv(folder / f"{name}.csv")
+    return found
 
 
 def read_figures(folder: Path) -> dict[str, str]:
@@ -71,3 +95,8 @@ def read_figures(folder: Path) -> dict[str, str]:
         path.stem: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
         for path in sorted((folder / "figures").glob("*.svg"))
     }
+
+
+def figures_with_data(folder: Path) -> frozenset[str]:
+    """Return the names of the figures beside which lies a table of what they show."""
+    return frozenset(path.stem for path in (folder / "figures").glob("*.csv"))

@@ -7,18 +7,26 @@ import math
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.atomic import write_text
+from lens_pipeline.report.architectures import architecture_table
 from lens_pipeline.report.citations import citations
-from lens_pipeline.report.contents import read_contents, read_figures, read_tables
+from lens_pipeline.report.contents import (
+    figures_with_data,
+    read_contents,
+    read_figures,
+    read_record,
+    read_tables,
+)
+from lens_pipeline.report.facts import facts, layer_rows, reproduce, time_shares
 from lens_pipeline.report.sections import (
     choice_sentences,
-    facts,
+    differences,
     plain_table,
     score_tables,
     shown,
 )
-from lens_pipeline.store.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,22 +40,25 @@ REPORT = "report.html"
 # Figures in the order of reading, with what stands under them; others follow by name.
 _CAPTIONS = {
     "scores": "Scores by layer and pass, with confidence intervals; the band is the noise ceiling.",
+    "regions": "Scores by region and layer; framed: the best of a row, bold: corrected p < 0.05.",
+    "sweep": "The chosen layer of each network with its interval, beside its random twins.",
     "time": "Passes of the model against the time of the brain's response.",
     "rdms": "Dissimilarities of the stimuli in each layer and pass.",
-    "layers": "How alike the layers are, as correlations of their dissimilarities.",
-    "likeness": "A map of layers and references: near means alike.",
+    "likeness": "How alike the RDMs of layers are, each with each.",
+    "layers": "A map of the layers by multidimensional scaling: near means alike.",
     "encoding": "Responses predicted from each layer and pass.",
 }
 # the drawing of an interval, in pixels
 _WIDTH, _HEIGHT = 120, 14
 
 
-def write_run_report(folder: Path) -> Path:
+def write_run_report(folder: Path, *, record: Mapping[str, Any] | None = None) -> Path:
     """Write the report of the finished run in `folder` and return its path.
 
-    Raises StoreError if there is no finished run, or the page cannot be written.
+    `record` is the run's record where that is not written yet. Raises StoreError if there is no
+    finished run, or the page cannot be written.
     """
-    contents = read_contents(folder)
+    contents = read_contents(folder, record)
     tables = contents.tables
     page = _environment().get_template("run.html").render(
         name=contents.name,
@@ -56,11 +67,16 @@ def write_run_report(folder: Path) -> Path:
         scores=score_tables(tables["scores"]) if len(tables.get("scores", ())) else (),
         choices=choice_sentences(tables["choices"]) if "choices" in tables else (),
         figures=_captioned(contents.figures),
+        data=contents.data,
         tables=[
             (title, *plain_table(tables[name]))
             for name, title in _TABLES.items()
             if name in tables and len(tables[name])
         ],
+        differences=differences(tables["comparisons"]) if "comparisons" in tables else (),
+        layers=layer_rows(contents.record),
+        times=time_shares(contents.record),
+        reproduce=reproduce(contents.record),
         warnings=[str(item) for item in contents.record["analysis"].get("health") or ()],
         config=contents.config,
         citations=citations(contents.record["config"]),
@@ -70,10 +86,13 @@ def write_run_report(folder: Path) -> Path:
 
 
 _TABLES = {
-    "health": "Health of the activations",
     "comparisons": "Layers and passes against each other",
-    "encoding": "Encoding models",
-    "cka": "Linear CKA",
+    "fitted": "Models fitted to some stimuli and subjects, scored on others",
+    "encoding": "Encoding models, medians over units",
+    "time": "Scores of passes in their own window of time",
+    "cka": "Linear CKA, debiased",
+    "layers": "Likeness of RDMs to each other",
+    "health": "Health of the activations",
 }
 
 
@@ -83,11 +102,20 @@ def write_sweep_report(folder: Path, runs: Sequence[Path]) -> Path:
     `runs` are run folders; those without a finished run are listed as such. Raises StoreError if
     the page cannot be written.
     """
+    import pandas as pd
+
     table = read_tables(folder).get("sweep")
+    records = [one for one in map(read_record, runs) if one]
+    figures = folder / "figures"
+    best = [pd.read_csv(path) for path in sorted(figures.glob("sweep_*.csv"))]
     page = _environment().get_template("sweep.html").render(
         name=folder.name,
         runs=[(run.name, _link(run, folder)) for run in runs],
+        stand_ins=list(dict.fromkeys(text for one in records for text in one["stand_ins"])),
+        architectures=[architecture_table(of) for of in best if len(of)],
         figures=_captioned(read_figures(folder)),
+        data=figures_with_data(folder),
+        citations=list(dict.fromkeys(c for one in records for c in citations(one["config"]))),
         tables=[] if table is None else [("Scores of all runs", *plain_table(table))],
     )  # fmt: skip
     write_text(folder / REPORT, page)

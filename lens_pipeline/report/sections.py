@@ -1,4 +1,4 @@
-"""The sections of a report: what the files of a run say, in words and small tables."""
+"""The sections of a report on what came out: scores, choices and comparisons of layers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
-
-    from lens_pipeline.report.contents import RunContents
-
-Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,9 @@ class ScoreTable:
     # ends of the axis that intervals and ceilings are drawn on
     low: float
     high: float
-
-
-def facts(contents: RunContents) -> tuple[tuple[str, Facts], ...]:
-    """Return headed lists of what was compared: model, stimuli, layers, comparison, computation."""
-    record, config = contents.record, contents.record["config"]
-    return (
-        ("Model", tuple(_model(record))),
-        ("Stimuli", tuple(_stimuli(record, config))),
-        ("Layers", tuple(_layers(record, config))),
-        ("Comparison", tuple(_comparison(record, config))),
-        ("Computation", tuple(_computation(record, config))),
-    )
+    # bootstrap draws, "" where nothing was resampled, and of what
+    draws: str = ""
+    resampled: str = ""
 
 
 def score_tables(scores: pd.DataFrame) -> tuple[ScoreTable, ...]:
@@ -75,81 +62,51 @@ def choice_sentences(choices: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Differences:
+    """Which layers and passes differ in their score against one reference."""
+
+    reference: str
+    measure: str
+    # names of layers and passes
+    names: tuple[str, ...]
+    # a row per name: "higher" or "lower" where its score differs from that of the column, else ""
+    cells: tuple[tuple[str, ...], ...]
+    # pairs that differ, and all
+    n_different: int
+    n_pairs: int
+
+
+def differences(comparisons: pd.DataFrame, *, alpha: float = 0.05) -> tuple[Differences, ...]:
+    """Return, for each reference and measure, which pairs differ by corrected p below `alpha`."""
+    grouped = comparisons.groupby(["reference", "measure"], sort=False)
+    return tuple(
+        _differences(str(reference), str(measure), _rows(part), alpha=alpha)
+        for (reference, measure), part in grouped
+    )
+
+
+def _differences(
+    reference: str, measure: str, rows: list[dict[str, Any]], *, alpha: float
+) -> Differences:
+    found: dict[tuple[str, str], str] = {}
+    names: dict[str, None] = {}
+    for row in rows:
+        one = layer_name(row["layer"], row["pass"])
+        other = layer_name(row["other_layer"], row["other_pass"])
+        names.update({one: None, other: None})
+        if row["p_corrected"] < alpha:
+            up = row["difference"] > 0
+            found[one, other], found[other, one] = (
+                ("higher", "lower") if up else ("lower", "higher")
+            )
+    cells = tuple(tuple(found.get((one, other), "") for other in names) for one in names)
+    return Differences(reference, measure, tuple(names), cells, len(found) // 2, len(rows))
+
+
 def layer_name(layer: str, number: float) -> str:
     """Return the name of a layer and pass as a selector would give it."""
     return f"{layer}:{int(number)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time for a person.
-
-    >>> duration(75), duration(3.21)
-    ('1 min 15 s', '3.2 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _model(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    model, structure = record["model"], record["structure"]
-    yield "name", f"{model['name']} ({model['source']})"
-    seed = f", seed {model['seed']}" if model["weights"] == "random" else ""
-    yield "weights", f"{model['weights']}{seed}"
-    yield "weights digest", str(structure.get("weights_digest", "unknown"))
-    yield "graph digest", str(structure.get("digest", "unknown"))
-    if model.get("arguments"):
-        yield "arguments", _pairs(model["arguments"])
-    yield "preprocessing", _pairs(structure.get("preprocessing") or {"transform": "the user's own"})
-    if model.get("preprocessing"):
-        yield "differs from what the weights state", _pairs(model["preprocessing"])
-
-
-def _stimuli(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    stimuli = record["stimuli"]
-    yield "set", f"{stimuli['name']}, {stimuli['n']} stimuli"
-    if stimuli.get("found") not in (None, stimuli["n"]):
-        yield "files found", str(stimuli["found"])
-    if stimuli.get("refused"):
-        yield "refused", str(len(stimuli["refused"]))
-    if config["stimuli"].get("limit"):
-        yield "limited to", str(config["stimuli"]["limit"])
-    yield "digest of ids and files", str(stimuli["listing"])
-
-
-def _layers(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    layers = record["structure"]["layers"]
-    passes = sum(len(layer["passes"]) for layer in layers)
-    yield "selected", ", ".join(config["layers"])
-    yield "found", f"{len({layer['name'] for layer in layers})} layers, {passes} passes"
-    if config["postfunction"]:
-        yield "postfunctions", ", ".join(config["postfunction"])
-    left_out = record["analysis"].get("left_out") or ()
-    if left_out:
-        yield "left out", "; ".join(str(item) for item in left_out)
-
-
-def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    rsa = config["rsa"]
-    yield "dissimilarity", str(rsa["method"])
-    yield "similarity of RDMs", ", ".join(rsa["measure"])
-    for name, account in (record["analysis"].get("references") or {}).items():
-        yield f"reference {name}", str(account)
-
-
-def _computation(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    runtime = config["runtime"]
-    yield "mode", f"{runtime.get('mode', 'exact')}, device {runtime['device']}"
-    yield "threads", f"{runtime['threads']} a worker, batches of {runtime['batch_size']}"
-    yield "executor", f"{config['executor']['name']}, {config['executor']['workers']} workers"
-    for name, seconds in record.get("seconds", {}).items():
-        yield f"time, {name}", duration(seconds)
-    yield "versions", _pairs(record["versions"])
-
-
-def _pairs(mapping: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in mapping.items())
 
 
 def _score_table(measure: Any, scores: pd.DataFrame) -> ScoreTable:
@@ -176,10 +133,24 @@ def _score_table(measure: Any, scores: pd.DataFrame) -> ScoreTable:
         ),
         low=min([*ends, 0.0]),
         high=max([*ends, 0.0]),
+        draws=_range(scores.get("n_bootstrap", ())),
+        resampled=" and ".join(_WORDS[x] for x in _WORDS if x in set(scores.get("resampled", ()))),
     )
 
 
+_WORDS = {
+    "dual": "stimuli and subjects",
+    "both": "stimuli and subjects together",
+    "stimuli": "stimuli",
+    "subjects": "subjects",
+}
 _ENDS = ("ci_low", "ci_high", "ceiling_lower", "ceiling_upper")
+
+
+def _range(counts: Iterable[float]) -> str:
+    """Return different numbers above 0 as text, the smallest to the largest."""
+    found = sorted({int(count) for count in counts if count > 0})
+    return " to ".join(dict.fromkeys(str(count) for count in (found[:1] + found[-1:])))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

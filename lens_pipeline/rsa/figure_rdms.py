@@ -35,7 +35,7 @@ _MOST_ROWS, _MOST_COLUMNS = 12, 8
 # inches: left of the first column, between columns, above each panel for its name, of one letter
 _MARGIN, _GAP, _ABOVE, _LETTER = 0.3, 0.2, 0.32, 0.068
 # a matrix is drawn with at most this many pixels a side
-_MOST_PIXELS = 256
+MOST_PIXELS = 256
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def rdm_grid(
     and pass without an RDM is a grey panel. `scale` is "rank" or "value"; references have other
     units, so "value" leaves them out.
     """
-    parts = _spaced(rdm_set.parts)
+    parts = shown_parts(rdm_set)
     panels = _placed(rdm_set, parts)
     if scale == "rank":
         panels += _of_references(references, below=panels)
@@ -113,7 +113,9 @@ def _sheet(panels: list[_Panel], *, stand_in: str) -> _Sheet:
     return _Sheet(side, n_columns, width, HEAD + n_rows * (side + _ABOVE) + foot)
 
 
-def _spaced(parts: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+def shown_parts(rdm_set: RdmSet) -> tuple[tuple[str, int], ...]:
+    """Return the layers and passes that are drawn: all, or evenly spaced ones of very many."""
+    parts = rdm_set.parts
     if len(parts) <= MOST_PANELS:
         return parts
     rows = np.unique(np.linspace(0, len(parts) - 1, MOST_PANELS).round().astype(int))
@@ -178,21 +180,29 @@ def _draw(
         axes.set_facecolor("#f0f0f0")
         axes.text(0.5, 0.5, "no RDM", ha="center", va="center", fontsize=8, color="#777777")
         return None
-    values = panel.vector
-    if scale == "rank":
-        values = (rankdata(values) - 0.5) * 100 / values.size
-    matrix = squareform(values)
-    np.fill_diagonal(matrix, np.nan)
+    values = percentiles(panel.vector) if scale == "rank" else panel.vector
     low, high = limits
-    return axes.imshow(_small(matrix), cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+    matrix = averaged(values)
+    return axes.imshow(matrix, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
 
 
-def _small(matrix: Doubles) -> Doubles:
-    """Average neighbouring cells of a large matrix, so that a figure stays a small file."""
+def percentiles(vector: Doubles) -> Doubles:
+    """Return the percentile of each dissimilarity among all of its RDM; NaN stays."""
+    ranks = np.asarray(rankdata(vector, nan_policy="omit"), dtype=np.float64)
+    return (ranks - 0.5) * 100 / np.count_nonzero(np.isfinite(vector))
+
+
+def averaged(vector: Doubles) -> Doubles:
+    """Return an RDM as a matrix, the neighbouring cells of a large one as their mean.
+
+    So a figure stays a small file. The diagonal is NaN, or counts as 0 in a mean.
+    """
+    matrix: Doubles = squareform(vector)
+    np.fill_diagonal(matrix, np.nan)
     n = len(matrix)
-    if n <= _MOST_PIXELS:
+    if n <= MOST_PIXELS:
         return matrix
-    edges = np.linspace(0, n, _MOST_PIXELS + 1).astype(int)[:-1]
+    edges = np.linspace(0, n, MOST_PIXELS + 1).astype(int)[:-1]
     filled = np.nan_to_num(matrix)
     sums = np.add.reduceat(np.add.reduceat(filled, edges, axis=0), edges, axis=1)
     sizes = np.diff([*edges, n])

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
+
 # inches above the panels, for a title of two lines
 HEAD = 0.62
 INK = "#222222"
@@ -57,6 +59,14 @@ def save_figure(figure: Figure, path: Path) -> tuple[Path, ...]:
             temporary.write_bytes(buffer.getvalue())
         written.append(target)
     return tuple(written)
+
+
+def save_data(table: pd.DataFrame, path: Path) -> Path:
+    """Write the data behind a figure beside it, as `path`.csv with six digits; return its path."""
+    target = path.with_name(f"{path.name}.csv")
+    with replacing(target) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    return target
 
 
 def depth_colours(layers: Sequence[str]) -> dict[str, tuple[float, ...]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial.distance import squareform
 
+from lens_pipeline.rsa.averaging import averaged
 from lens_pipeline.rsa.noise_files import covariance_of
 from lens_pipeline.rsa.rdms import (
     RDM_METHODS,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from lens_pipeline.rsa.averaging import Averaging
     from lens_pipeline.rsa.noise_files import Covariances
+    from lens_pipeline.rsa.rdms import Blocks
 
 NAME = "rdms.nc"
 
@@ -41,18 +44,20 @@ def rdms_of_tree(
     *,
     method: str = "correlation",
     noise: Covariances | None = None,
+    over: Averaging | None = None,
     done: Callable[[str], None] | None = None,
 ) -> RdmSet:
     """Return the RDMs of all layers and passes of an opened store, read block by block.
 
-    `noise`: covariances of units by layer, which Mahalanobis distances need. `done` is called with
-    the name of each as it is finished.
+    `noise`: covariances of units by layer, which Mahalanobis distances need. `over`: stimuli that
+    are averaged; ids are then its values. `done` is called with the name of each as it is finished.
     """
     parts = layer_passes(tree)
     first = layer_pass(tree, parts[0][0], pass_number=parts[0][1])
+    ids = [str(stimulus) for stimulus in first["stimulus"].to_numpy()]
     return compute_rdms(
-        _activations(tree, parts, noise or {}),
-        stimulus_ids=[str(stimulus) for stimulus in first["stimulus"].to_numpy()],
+        _activations(tree, parts, noise or {}, over=over),
+        stimulus_ids=ids if over is None else over.values,
         method=method,
         done=done,
     )
@@ -105,10 +110,16 @@ _ABSENT = "absent"
 
 
 def _activations(
-    tree: xr.DataTree, parts: tuple[tuple[str, int], ...], noise: Covariances
+    tree: xr.DataTree,
+    parts: tuple[tuple[str, int], ...],
+    noise: Covariances,
+    *,
+    over: Averaging | None,
 ) -> Iterator[LayerPass]:
     for layer, number in parts:
-        blocks = partial(iter_blocks, tree, layer, pass_number=number)
+        blocks: Blocks = partial(iter_blocks, tree, layer, pass_number=number)
+        if over is not None:
+            blocks = averaged(blocks, over)
         yield LayerPass(layer, number, blocks, covariance_of(noise, layer, number))
 
 

@@ -23,18 +23,37 @@ CONFIG = {
     "executor": {"name": "serial", "workers": 1},
 }
 RECORD: dict[str, Any] = {
+    "format": 0,
     "config": CONFIG,
     "versions": {"torch": "2.15.0"},
     "model": {**CONFIG["model"], "arguments": {"num_classes": 10}, "preprocessing": {"crop": 64}},
     "stand_ins": ["Random weights (seed 3) stand in & nobody knows why."],
     "stimuli": {"name": "things", "n": 4, "found": 5, "refused": ["x"], "listing": "abc"},
     "structure": {
-        "layers": [{"name": "layer1", "passes": [1, 2]}],
+        "layers": [
+            {
+                "name": "layer1",
+                "passes": [1, 2],
+                "shape": [4, 2, 2],
+                "attrs": {
+                    "aliases": '["add_1", "layer1.1"]',
+                    "difference_by_batch": 0.0,
+                    "difference_by_threads": 2.5e-7,
+                    "mode": "fast",
+                },
+            }
+        ],
         "weights_digest": "w",
         "digest": "g",
         "preprocessing": {"crop": 64},
     },
-    "seconds": {"activations": 75.0},
+    "slices": [{}, {}],
+    "seconds": {
+        "activations": 75.0,
+        "tasks, decoding": 3.0,
+        "tasks, computing": 9.0,
+        "analysis": 25.0,
+    },
     "analysis": {"references": {"it": "4 stimuli matched"}, "left_out": ["V1:1 is constant"]},
 }
 SCORES = """\
@@ -43,6 +62,12 @@ layer1,1,it,,,spearman,0.25,0.1,0.4,0.01,0.5,0.6
 layer1,2,it,,,spearman,-0.05,-0.2,0.1,0.7,0.5,0.6
 layer1,1,meg,,100,spearman,0.1,,,,,
 layer1,1,meg,,150,spearman,0.3,,,,,
+"""
+COMPARISONS = """\
+reference,measure,layer,pass,other_layer,other_pass,difference,sem,p_value,p_corrected
+it,spearman,layer1,1,layer1,2,-0.2,0.05,0.001,0.003
+it,spearman,layer1,1,layer2,1,0.1,0.09,0.2,0.3
+it,spearman,layer1,2,layer2,1,0.3,0.05,0.001,0.003
 """
 CHOICES = """\
 reference,measure,part,layer,pass,score,n_stimuli_choosing,n_stimuli
@@ -59,6 +84,7 @@ def run(tmp_path: Path) -> Path:
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (folder / "scores.csv").write_text(SCORES)
     (folder / "choices.csv").write_text(CHOICES)
+    (folder / "comparisons.csv").write_text(COMPARISONS)
     (folder / "health.csv").write_text("layer,pass,nan\nlayer1,1,0\n")
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
     for name in ("scores_spearman", "rdms", "extra"):

@@ -55,9 +55,11 @@ def test_page_in_a_browser(run: Path, scheme: Any) -> None:
         page.goto(make_report(run).as_uri())
         assert page.locator("table.scores td.score").count() == 3
         assert page.locator(".alarm").first.is_visible()
-        assert not page.locator("details table").first.is_visible()
-        page.locator("summary").first.click()
-        assert page.locator("details table").first.is_visible()
+        health = page.locator("details", has_text="Health of the activations")
+        assert not health.locator("table").is_visible()
+        health.locator("summary").click()
+        assert health.locator("table").is_visible()
+        assert page.locator("table.pairs").first.is_visible()
         colours = page.evaluate(
             "(() => { const s = getComputedStyle(document.body);"
             " return [s.color, s.backgroundColor]; })()"

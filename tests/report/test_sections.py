@@ -9,7 +9,8 @@ import pytest
 
 from lens_pipeline.errors import StoreError
 from lens_pipeline.report.contents import read_contents
-from lens_pipeline.report.sections import choice_sentences, facts, plain_table, score_tables
+from lens_pipeline.report.facts import facts
+from lens_pipeline.report.sections import choice_sentences, differences, plain_table, score_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def test_everything_that_decides_a_result_is_said(run: Path) -> None:
     assert (said["set"], said["files found"], said["refused"]) == ("things, 4 stimuli", "5", "1")
     assert said["found"] == "1 layers, 2 passes"
     assert said["left out"] == "V1:1 is constant"
-    assert said["time, activations"] == "1 min 15 s"
+    assert said["tasks"] == "2, one shard each"
     assert said["reference it"] == "4 stimuli matched"
 
 
@@ -70,3 +71,12 @@ def test_a_folder_without_a_finished_run_is_refused(run: Path, tmp_path: Path) -
     (run / "record.json").write_text(text.replace('"analysis": {', '"analysis": {}, "other": {'))
     with pytest.raises(StoreError, match="not finished"):
         read_contents(run)
+
+
+def test_layers_that_differ_are_named_both_ways(run: Path) -> None:
+    """Higher seen from one is lower seen from the other; what does not differ is empty."""
+    (found,) = differences(read_contents(run).tables["comparisons"])
+    assert (found.reference, found.measure) == ("it", "spearman")
+    assert found.names == ("layer1:1", "layer1:2", "layer2:1")
+    assert found.cells == (("", "lower", ""), ("higher", "", "higher"), ("", "lower", ""))
+    assert (found.n_different, found.n_pairs) == (2, 3)

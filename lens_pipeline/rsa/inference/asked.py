@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# draws where none were asked for, and the fewest from which a variance can be had
+# draws where none were asked for and time allows (see `draws`), and the fewest from which a
+# variance can be had
 DRAWS = 1000
 LEAST_DRAWS = 100
 # draws of a fitted model where none were asked for: each takes many fits
@@ -39,7 +40,7 @@ LEAST_PARTED_SUBJECTS = 4
 class Asked:
     """How sure a score is to be made."""
 
-    # bootstrap resamples; 0 for none; None for DRAWS wherever the reference is large enough
+    # bootstrap resamples; 0 for none; None for up to DRAWS wherever the reference is large enough
     draws: int | None = None
     # key of SCHEMES, or "auto": dual where there are subjects, else stimuli
     resample: str = "auto"

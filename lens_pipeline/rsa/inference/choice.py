@@ -15,6 +15,7 @@ import numpy as np
 
 from lens_pipeline.rsa.inference.asked import DRAWS
 from lens_pipeline.rsa.inference.bootstrap import evaluate, scores
+from lens_pipeline.rsa.inference.draws import draws_for
 from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
 from lens_pipeline.rsa.inference.results import infer
 from lens_pipeline.rsa.inference.splits import pairs_of, stimulus_parts, subject_parts
@@ -141,7 +142,14 @@ def _inferred(
         "dual" if len(subjects) > 1 else "stimuli",
         n_stimuli=len(groups),
         n_subjects=len(subjects),
-        n_draws=asked.draws or DRAWS,
+        n_draws=draws_for(
+            asked,
+            measure=measure,
+            n_stimuli=len(groups),
+            n_models=1,
+            n_subjects=len(subjects),
+        )
+        or DRAWS,
         seed=asked.seed,
         groups=drawn_groups(groups),
     )

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lens_pipeline.rsa.comparison import in_order
-from lens_pipeline.rsa.inference.asked import DRAWS, parting_for, scheme_for
+from lens_pipeline.rsa.inference.asked import parting_for, scheme_for
 from lens_pipeline.rsa.inference.bootstrap import evaluate
 from lens_pipeline.rsa.inference.choice import choose
 from lens_pipeline.rsa.inference.columns import ADDED, CHOSEN, COMPARED, FITTED_MODELS, PARTED
+from lens_pipeline.rsa.inference.draws import draws_for
 from lens_pipeline.rsa.inference.fitted import fit
 from lens_pipeline.rsa.inference.multiple import corrected
 from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
@@ -145,15 +146,22 @@ def _bootstrapped(
     )
     if scheme is None:
         return
+    measure = joined.shared["measure"]
     resamples = draw_resamples(
         scheme,
         n_stimuli=len(joined.ids),
         n_subjects=len(joined.subjects),
-        n_draws=DRAWS if asked.draws is None else asked.draws,
+        n_draws=draws_for(
+            asked,
+            measure=measure,
+            n_models=len(joined.models),
+            name=joined.shared["reference"],
+            n_stimuli=len(joined.ids),
+            n_subjects=len(joined.subjects),
+        ),
         seed=asked.seed,
         groups=groups,
     )
-    measure = joined.shared["measure"]
     evaluated = evaluate(
         joined.models, joined.subjects, measure=measure, resamples=resamples, done=done
     )
