@@ -12,6 +12,7 @@ import importlib.metadata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import lens_pipeline
 from lens_pipeline.digests import digest_value
 from lens_pipeline.models.spec import ModelSpec, to_json
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # Raised whenever the same Task would give other bytes than before.
 FORMAT = 1
 
-_VERSIONED = ("lens-pipeline", "torch", "torchvision", "timm", "pillow", "numpy")
+_VERSIONED = ("torch", "torchvision", "timm", "pillow", "numpy")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def run_key(task: Task) -> str:
 @functools.cache
 def versions() -> dict[str, str]:
     """Return the installed versions of the packages that a result depends on."""
-    found = {}
+    # of the code that runs, which may be a checkout that was never installed
+    found = {"lens-pipeline": lens_pipeline.__version__}
     for name in _VERSIONED:
         try:
             found[name] = importlib.metadata.version(name)

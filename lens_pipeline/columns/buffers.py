@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lens_pipeline.tracer.records import Op, TensorRef
     from lens_pipeline.tracer.trace import Trace
 
-__all__ = ["Traffic", "references", "traffic"]
-
 # functions that update the running statistics they are given when this argument is True
 _UPDATES_STATISTICS = {"batch_norm": 5, "instance_norm": 5}
 

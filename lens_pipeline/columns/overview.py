@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from lens_pipeline.tracer.inventory import ModuleState
-    from lens_pipeline.tracer.records import HostRead, ModuleCall, Op, Parameter
+    from lens_pipeline.tracer.records import HostRead, ModuleCall, ModuleState, Op, Parameter
     from lens_pipeline.tracer.trace import Trace
 
 # Ops beyond which ancestors and descendants are not counted: 50 MB of bits

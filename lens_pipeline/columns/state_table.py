@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from lens_pipeline.columns.overview import Overview
-    from lens_pipeline.tracer.inventory import Buffer
-    from lens_pipeline.tracer.records import Parameter
+    from lens_pipeline.tracer.records import Buffer, Parameter
     from lens_pipeline.tracer.trace import Trace
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from lens_pipeline.digests import digest_value
@@ -14,7 +15,7 @@ from lens_pipeline.stimulus_set import decode_image
 from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -80,7 +81,7 @@ def batches(
     *,
     batch_size: int,
     seconds: Seconds | None = None,
-) -> Iterator[tuple[int, torch.Tensor]]:
+) -> Generator[tuple[int, torch.Tensor], None, None]:
     """Yield (position of the first stimulus, inputs of shape (batch, channel, row, col)).
 
     `files` are paths with the digests of their content; decoding goes on in other threads, two
@@ -94,13 +95,14 @@ def batches(
         return load(*file), time.perf_counter() - start
 
     ahead = _AHEAD * batch_size
-    made = made_ahead(make, files, threads=_THREADS, ahead=ahead)
-    for start in range(0, len(files), batch_size):
-        chosen = files[start : start + batch_size]
-        with counted(spent, "waiting"):
-            inputs, times = zip(*(next(made) for _ in chosen), strict=True)
-        spent.decoding += sum(times)
-        yield start, _stacked(inputs, [path for path, _ in chosen])
+    # closed here: Ctrl-C is lost in a generator that is collected while it waits for its threads
+    with closing(made_ahead(make, files, threads=_THREADS, ahead=ahead)) as made:
+        for start in range(0, len(files), batch_size):
+            chosen = files[start : start + batch_size]
+            with counted(spent, "waiting"):
+                inputs, times = zip(*(next(made) for _ in chosen), strict=True)
+            spent.decoding += sum(times)
+            yield start, _stacked(inputs, [path for path, _ in chosen])
 
 
 def _stacked(inputs: Sequence[torch.Tensor], paths: Sequence[Path]) -> torch.Tensor:

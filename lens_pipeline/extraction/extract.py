@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,8 +131,11 @@ def _write_all(
             write(start, rows)
         report(len(next(iter(rows.values()))), sum(array.nbytes for array in rows.values()))
 
-    with done_behind(write_rows) as later:
-        for start, rows in _rows_by_batch(work, prepared, size=size, seconds=seconds):
+    with (
+        done_behind(write_rows) as later,
+        contextlib.closing(_rows_by_batch(work, prepared, size=size, seconds=seconds)) as computed,
+    ):
+        for start, rows in computed:
             with counted(seconds, "waiting"):
                 later(start, rows)
 
@@ -149,14 +152,17 @@ def _unchanged_chain(task: Task) -> Chain:
 
 def _rows_by_batch(
     work: _Work, prepared: Prepared | None, *, size: int, seconds: Seconds
-) -> Iterator[tuple[int, Rows]]:
+) -> Generator[tuple[int, Rows], None, None]:
     """Run the batches forward and apply the chain."""
     task, loaded, structure = work.task, work.loaded, work.structure
     state = _storages(loaded.module)
     paths = (task.root / file for file in task.files)
     files = list(zip(paths, task.file_digests, strict=True))
-    made = batches(files, loader(loaded, prepared), batch_size=size, seconds=seconds)
-    with forward_passes(loaded.module, structure.wiring, task.runtime) as forward:
+    load = loader(loaded, prepared)
+    with (
+        forward_passes(loaded.module, structure.wiring, task.runtime) as forward,
+        contextlib.closing(batches(files, load, batch_size=size, seconds=seconds)) as made,
+    ):
         for start, inputs in made:
             n = len(inputs)
             with counted(seconds, "computing"):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -47,7 +47,7 @@ def counted(seconds: Seconds, name: str) -> Iterator[None]:
 
 def made_ahead(
     make: Callable[[_Item], _Made], items: Sequence[_Item], *, threads: int, ahead: int
-) -> Iterator[_Made]:
+) -> Generator[_Made, None, None]:
     """Yield `make(item)` of each item in order; at most `ahead` are made before they are asked for.
 
     Raises what `make` raised, in the place of its result.

@@ -11,8 +11,8 @@ is made again.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
+import struct
 import threading
 import zlib
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _LEFT = 0.8
 _SUFFIX = ".pixels"
 _CHECKSUM = 4  # bytes, at the end of a file
+# channel, row, col, at its beginning
+_SHAPE = struct.Struct("<3I")
 
 
 class Prepared:
@@ -104,18 +106,16 @@ def _read(path: Path) -> np.ndarray | None:
         os.utime(path)
     except OSError:
         return None
-    payload, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
-    if zlib.crc32(payload).to_bytes(_CHECKSUM, "little") != checksum:
+    payload, checksum = bytearray(content[:-_CHECKSUM]), content[-_CHECKSUM:]
+    whole = zlib.crc32(payload).to_bytes(_CHECKSUM, "little") == checksum
+    if not whole or len(payload) < _SHAPE.size:
         return None
-    array: np.ndarray = np.load(io.BytesIO(payload), allow_pickle=False)
-    return array
+    return np.frombuffer(payload, np.uint8, offset=_SHAPE.size).reshape(_SHAPE.unpack_from(payload))
 
 
 def _write(path: Path, array: np.ndarray) -> None:
     """Write beside and rename; the checksum tells if a power failure left half a file."""
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    payload = content.getvalue()
+    payload = _SHAPE.pack(*array.shape) + array.tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
     try:

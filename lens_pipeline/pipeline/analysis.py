@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing
 from lens_pipeline.health.table import write_health
-from lens_pipeline.pipeline.beside import beside, check_beside, time_figures, write_windows
+from lens_pipeline.pipeline.averaging import averaging_of_tree, compared_ids, groups_compared
+from lens_pipeline.pipeline.beside import beside, check_beside, write_windows
 from lens_pipeline.pipeline.brain import covariances, open_all
+from lens_pipeline.pipeline.figures import write_figures
 from lens_pipeline.pipeline.inferring import (
     check_inference,
-    groups_of_tree,
     infer_all,
     write_inference,
 )
+from lens_pipeline.rsa.averaging import describe_averaging
 from lens_pipeline.rsa.comparison import check_names, measure_called, score_table, second_order
-from lens_pipeline.rsa.figure_likeness import likeness_matrix, mds_map
-from lens_pipeline.rsa.figure_rdms import rdm_grid
-from lens_pipeline.rsa.figure_scores import score_by_layer
-from lens_pipeline.rsa.figures import save_figure
 from lens_pipeline.rsa.inference.tables import with_inference
 from lens_pipeline.rsa.rdm_files import NAME as RDMS
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, write_rdms
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.rsa.rdms import RdmSet
@@ -47,7 +44,6 @@ _LOG = logging.getLogger(__name__)
 
 SCORES = "scores.csv"
 LAYERS = "layers.csv"
-FIGURES = "figures"
 
 
 @dataclass(frozen=True)
@@ -73,11 +69,12 @@ def check_analysis(
     rdm_method(config.rsa.method)
     for name in config.rsa.measure:
         measure_called(name)
+    ids, columns = compared_ids(config, stimulus_ids, labels)
     check_beside(config, stimulus_ids, labels)
     covariances(config)
-    references = open_all(config, stimulus_ids)
+    references = open_all(config, ids)
     check_names(references)
-    check_inference(config, references, stimulus_ids, labels)
+    check_inference(config, references, ids, columns)
     for reference in references:
         _LOG.info("reference %s: %s", reference.name, describe(reference.account))
 
@@ -85,11 +82,12 @@ def check_analysis(
 def analyse(config: Config, folder: Path) -> dict[str, Any]:
     """Write RDMs, tables and figures into `folder`; return what was made and what was left out."""
     with closing(open_activations(folder)) as tree:
-        rdms = rdms_of_tree(tree, method=config.rsa.method, noise=covariances(config))
+        over = averaging_of_tree(config, tree)
+        rdms = rdms_of_tree(tree, method=config.rsa.method, noise=covariances(config), over=over)
         made = {"health": list(write_health(folder, tree)), **beside(config, tree, folder)}
         facts = {name: str(tree.attrs[name]) for name in ("model", "weights", "stand_in")}
         title = f"{facts['model']} on {tree.attrs['stimuli']}"
-        grouped = groups_of_tree(config, tree)
+        grouped = groups_compared(config, tree, over)
     references = open_all(config, rdms.rdms.pattern_descriptors["stimulus_id"])
     compared = _compare(config, rdms, references, facts=facts)
     found = infer_all(config, rdms, references, grouped)
@@ -98,12 +96,14 @@ def analyse(config: Config, folder: Path) -> dict[str, Any]:
     _write_tables(folder, compared)
     made["choices"] = write_inference(folder, found, grouped)
     write_windows(config, compared.scores, folder)
-    for name, figure in _figures(config, compared, references, title, facts["stand_in"]).items():
-        save_figure(figure, folder / FIGURES / name)
+    write_figures(
+        config, compared, references, folder=folder, title=title, stand_in=facts["stand_in"]
+    )
     return {
         "rdms": int(rdms.rdms.n_rdm),
         "references": {one.name: describe(one.account) for one in references},
         **made,
+        **({} if over is None else {"averaged": describe_averaging(over)}),
         "left_out": [f"{pass_name(f.layer, f.number)}: {f.reason}" for f in rdms.flags],
     }
 
@@ -131,23 +131,3 @@ def _write_tables(folder: Path, compared: Compared) -> None:
             table.to_csv(temporary, index=index)
     with replacing((folder / SCORES).with_suffix(".parquet")) as temporary:
         compared.scores.to_parquet(temporary, index=False)
-
-
-def _figures(
-    config: Config, compared: Compared, references: Sequence[Reference], title: str, stand_in: str
-) -> dict[str, Figure]:
-    rdms = compared.rdms
-    words = {"title": title, "stand_in": stand_in}
-    figures = {
-        "rdms": rdm_grid(rdms, references=[o for o in references if o.time is None], **words),
-        "layers": mds_map(compared.layers, measure=compared.likeness, **words),
-        "likeness": likeness_matrix(compared.layers, measure=compared.likeness, **words),
-    }
-    layers = tuple(dict.fromkeys(layer for layer, _ in rdms.parts))
-    if references:
-        for measure, rows in compared.scores.groupby("measure", sort=False):
-            name = f"scores_{measure}"
-            untimed = rows[rows["time_ms"].isna()]
-            if len(untimed):
-                figures[name] = score_by_layer(untimed, layers=layers, flags=rdms.flags, **words)
-    return {**figures, **time_figures(config, compared.scores, **words)}

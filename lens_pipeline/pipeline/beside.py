@@ -1,4 +1,4 @@
-"""What an analysis makes beside scores: maps of passes and time, CKA, encoding models.
+"""What an analysis makes beside scores: windows of passes in time, CKA, encoding models.
 
 Each is made only where the config asks for it, and what it needs is checked before the long
 computation starts.
@@ -10,8 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing
-from lens_pipeline.rsa.figure_time import time_map
-from lens_pipeline.rsa.figures import save_figure
+from lens_pipeline.rsa.figures import save_data, save_figure
 from lens_pipeline.rsa.rdms import pass_name
 from lens_pipeline.rsa.similarities.cka import cka_table
 from lens_pipeline.rsa.time import mapped_scores, time_mapping, windows
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import xarray as xr
-    from matplotlib.figure import Figure
 
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.pipeline.encoding import Grams
@@ -82,6 +80,7 @@ def _write_encoding(
     title = f"{tree.attrs['model']} on {tree.attrs['stimuli']}"
     figure = encoding_by_layer(table, title=title, stand_in=str(tree.attrs["stand_in"]))
     save_figure(figure, folder / FIGURE)
+    save_data(table, folder / FIGURE)
     return {"rows": len(table), "units": len(units)}
 
 
@@ -90,21 +89,10 @@ def _write(table: pd.DataFrame, path: Path, *, index: bool = False) -> None:
         table.to_csv(temporary, index=index)
 
 
-def time_figures(
-    config: Config, scores: pd.DataFrame, *, title: str, stand_in: str
-) -> dict[str, Figure]:
-    """Return a map of passes x brain time for every measure, where the data have time."""
-    figures = {}
-    for measure, rows in scores[scores["time_ms"].notna()].groupby("measure", sort=False):
-        places = _windows(config, rows)
-        figures[f"time_{measure}"] = time_map(rows, windows=places, title=title, stand_in=stand_in)
-    return figures
-
-
 def write_windows(config: Config, scores: pd.DataFrame, folder: Path) -> None:
     """Write the scores of every pass within its own window of time, where there is a mapping."""
     timed = scores[scores["time_ms"].notna()]
-    found = _windows(config, timed)
+    found = time_windows(config, timed)
     if config.rsa.time_mapping and not found:
         layers = ", ".join(time_mapping(config.rsa.time_mapping))
         why = (
@@ -115,6 +103,7 @@ def write_windows(config: Config, scores: pd.DataFrame, folder: Path) -> None:
         _write(mapped_scores(timed, found), folder / WINDOWS)
 
 
-def _windows(config: Config, scores: pd.DataFrame) -> tuple[Window, ...]:
+def time_windows(config: Config, scores: pd.DataFrame) -> tuple[Window, ...]:
+    """Return when the passes in a table of scores are, by rsa.time_mapping."""
     parts = list(dict.fromkeys(zip(scores["layer"], scores["pass"], strict=True)))
     return windows(parts, time_mapping(config.rsa.time_mapping))

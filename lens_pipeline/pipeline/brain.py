@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lens_pipeline.errors import ConfigError
+from lens_pipeline.errors import ComparisonError, ConfigError
 from lens_pipeline.rsa.id_lists import read_ids
-from lens_pipeline.rsa.noise_files import read_covariances
+from lens_pipeline.rsa.noise_files import covariance_of, read_covariances
+from lens_pipeline.rsa.rdms import rdm_method
 from lens_pipeline.rsa.references import Reading, Reference, open_references, split_key
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.rsa.noise_files import Covariances
+    from lens_pipeline.store.schema import LayerSpec
 
 
 def reference_files(config: Config) -> tuple[Path, ...]:
@@ -90,6 +93,27 @@ def covariances(config: Config) -> Covariances:
     if config.rsa.noise is None:
         return {}
     return read_covariances(*split_key(config.rsa.noise))
+
+
+def check_covariances(config: Config, layers: Sequence[LayerSpec]) -> None:
+    """Raise ComparisonError if a layer that is going to be whitened has no covariance of its size.
+
+    `layers` are those that the run keeps, with their shapes for one stimulus.
+    """
+    if not rdm_method(config.rsa.method).whitens:
+        return
+    found = covariances(config)
+    for layer in layers:
+        n_units = math.prod(layer.shape)
+        for number in layer.passes:
+            given = covariance_of(found, layer.name, number)
+            if given is None or len(given) != n_units:
+                has = "no covariance" if given is None else f"a covariance of {len(given)} units"
+                raise ComparisonError(
+                    f"{layer.name}:{number} has {n_units} units and {has} in rsa.noise="
+                    f"{config.rsa.noise}; give one of {n_units} x {n_units} under the name "
+                    f"{layer.name}, or keep fewer units with a postfunction."
+                )
 
 
 def _ids_file(config: Config) -> tuple[Path, str | None]:

@@ -35,6 +35,8 @@ _HYDRA_FLAGS = (
     *("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"),
 )
 _OUR_FLAGS = ("--help", "-h", "--version", "--debug")
+# Hydra's own way to another machine, which would start a process, or a cluster, for each job.
+_LAUNCHER = re.compile(r"[~+]*hydra[/.]launcher\b")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +72,7 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
         print(f"lens-pipeline {__version__}")
         return _OK
     _check_flags(words)
+    _check_launcher(words)
     command, rest = _split_command(words)
     word = COMMANDS[command]
     with _messages():
@@ -85,6 +88,15 @@ def _check_flags(words: Sequence[str]) -> None:
         flag = word.partition("=")[0]
         if flag.startswith("-") and flag not in known:
             raise ConfigError(f"There is no option {flag}; {nearest(flag, known)}.")
+
+
+def _check_launcher(words: Sequence[str]) -> None:
+    for word in words:
+        if _LAUNCHER.match(word) and word != "hydra/launcher=basic":
+            raise ConfigError(
+                f"{word} is not for this program, in which one cluster serves a whole sweep: give "
+                "executor=dask, address, slurm, pbs or sge."
+            )
 
 
 def _split_command(words: list[str]) -> tuple[str, list[str]]:

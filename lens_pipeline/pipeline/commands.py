@@ -103,6 +103,14 @@ def _list_stimuli(words: list[str]) -> int:
     return OK
 
 
+def _list_brain(words: list[str]) -> int:
+    from lens_pipeline.pipeline import listing
+
+    _nothing_after("list brain", words)
+    print(listing.brain())
+    return OK
+
+
 def _status(words: list[str]) -> int:
     from lens_pipeline.pipeline.status import describe_status
 
@@ -168,6 +176,7 @@ COMMANDS: dict[str, Word] = {
     "draw": Word(composed=_draw),
     "list models": Word(bare=_list_models),
     "list stimuli": Word(bare=_list_stimuli),
+    "list brain": Word(bare=_list_brain),
     "list layers": Word(composed=_list_layers),
     "status": Word(bare=_status),
     "verify": Word(bare=_verify),

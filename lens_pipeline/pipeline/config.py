@@ -83,6 +83,8 @@ class RsaConfig:
     reference: tuple[str, ...] = setting(settings.PATHS, ())
     # join by stimulus id, or take row i for stimulus i
     align: str = setting(one_of("id", "position"), "id")
+    # label of the stimuli whose mean activations make the RDMs; None: each stimulus its own
+    average: str | None = setting(settings.OPTIONAL_TEXT, None)
     # similarity of two RDMs
     measure: tuple[str, ...] = setting(settings.TEXTS, ("spearman",))
     # FILE or FILE:KEY of the noise covariance that mahalanobis needs
@@ -93,7 +95,7 @@ class RsaConfig:
     time_mapping: TimeMapping = setting(TIME_MAPPING, ())  # noqa: RUF009
     # also compare layers by linear CKA
     cka: bool = setting(BOOL, False)
-    # bootstrap draws; 0 for none; None for 1,000 wherever a reference has enough stimuli
+    # bootstrap draws; 0 for none; None for 1,000, or fewer for large RDMs
     bootstrap: int | None = setting(settings.optional(settings.NATURAL), None)
     # what is drawn; auto is dual with several subjects and stimuli with one
     resample: str = setting(one_of("auto", "dual", "both", "stimuli", "subjects"), "auto")
@@ -127,7 +129,7 @@ class RuntimeConfig:
     # of the fast mode: torch.compile
     compile: bool = setting(BOOL, False)
     # of the fast mode: least Spearman correlation of a layer's RDM with the exact one
-    fidelity: float = setting(settings.POSITIVE, 0.999)
+    fidelity: float = setting(settings.SHARE, 0.999)
     # of the fast mode: a layer below it is computed exactly, or is an error
     on_infidelity: str = setting(one_of("exact", "refuse"), "exact")
     # measure that values do not depend on the batch, and how much they do on threads

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from lens_pipeline.pipeline.executor_config import ExecutorConfig
     from lens_pipeline.pipeline.dask_clusters import Cluster
+    from lens_pipeline.pipeline.executor_config import ExecutorConfig
     from lens_pipeline.pipeline.executors import CarryOut, Failed, Queues, Report, Setup
 
 _LOG = logging.getLogger(__name__)
@@ -176,7 +176,9 @@ def _arrivals(errands: _Errands) -> Iterator[tuple[_Errand, Any]]:
     try:
         result = _result(future, errand.queue)
     except TimeoutError:
-        # the worker died with the result; the task is found to be lost and given out again
+        # The worker died with the result, and the scheduler has the task done again by itself: a
+        # future tells that it is done once only, so it is asked to tell it another time.
+        future.add_done_callback(errands.arrived.put)
         return
     except _SchedulerLostError:
         raise

@@ -15,6 +15,7 @@ from lens_pipeline.encoding.methods import check_installed, method_called
 from lens_pipeline.encoding.scores import Fitting, Source, encode
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.pipeline.brain import brain_reading, brain_texts
+from lens_pipeline.pipeline.console import shares
 from lens_pipeline.rsa.grams import coordinates, gram
 from lens_pipeline.rsa.matrices import Matrices, Table
 from lens_pipeline.rsa.rdms import pass_name
@@ -109,14 +110,14 @@ def encoding_table(config: Config, tree: xr.DataTree, grams: Grams) -> pd.DataFr
     of = config.encoding
     fitting = Fitting(of.methods, of.folds, of.components, of.draws, of.seed)
     tables = []
-    for name, recorded in recordings(config, ids).items():
-        rows = [ids.index(one) for one in recorded.groups[0].repeats.stimulus_ids]
-        sources = _sources(grams, rows)
-        groups = _groups(recorded, ids, labels)
-        done = partial(_LOG.info, "encoding %s: %s is done", name)
-        tables.append(
-            encode(sources, recorded, reference=name, groups=groups, fitting=fitting, done=done)
-        )
+    with shares("encoding") as done:
+        for name, recorded in recordings(config, ids).items():
+            rows = [ids.index(one) for one in recorded.groups[0].repeats.stimulus_ids]
+            sources = _sources(grams, rows)
+            groups = _groups(recorded, ids, labels)
+            tables.append(
+                encode(sources, recorded, reference=name, groups=groups, fitting=fitting, done=done)
+            )
     return pd.concat(tables, ignore_index=True)
 
 

@@ -11,10 +11,12 @@ COMMANDS
   plan              what run would do: layers, shapes, bytes, memory, time; writes nothing
   validate          proof that the trace of a model is right, operation by operation; exit code 1
                     if not; run.folder=FOLDER also writes every verdict there
-  summary           the modules of a model as a table: shape, parameters, FLOPs, time
-  draw              the graph of a model as graph.svg; see draw.file and its neighbours below
+  summary           the modules of a model as a table: shape, parameters, FLOPs, time; draw.depth=2
+  draw              the graph of a model as graph.svg, or as a page to open and search with
+                    draw.file=graph.html; see draw.file and its neighbours below
   list models       models by name, and their weights
   list stimuli      where images can come from
+  list brain        brain data that can be compared with by name
   list layers       every layer of a model that can be selected: list layers model=resnet50
   status [FOLDER]   what is done in a run folder, of a sweep's jobs, or under runs/
   repack RUN        one ordinary netCDF file beside the run, RUN.nc; to=zarr for a Zarr store;
@@ -54,8 +56,10 @@ SETTINGS (the default comes first; --cfg job shows them all)
   rsa.reference=FILE[:KEY]        RDMs or features to compare with (npz, csv, nc, mat, hdf5)
     rsa.align=id                  id: join by stimulus id; position: row i is stimulus i
     rsa.method=correlation        dissimilarity of two stimuli
+    rsa.average=concept           RDMs of a column's values, each the mean over its stimuli
     rsa.measure=spearman          similarity of two RDMs
-    rsa.bootstrap=1000            draws for intervals and p-values; 0 for none; rsa.seed=0
+    rsa.bootstrap=1000            draws for intervals and p-values, by default fewer for large RDMs;
+                                  0 for none; rsa.seed=0
     rsa.resample=auto             dual, both, stimuli, subjects; rsa.interval=0.95
     rsa.correction=fdr            of p-values for their number: fdr, holm, bonferroni, none
     rsa.choose=auto               choose the best layer on one part of: stimuli, both (and
@@ -77,11 +81,16 @@ SETTINGS (the default comes first; --cfg job shows them all)
     runtime.mode=exact            bit for bit the eager forward pass; fast: bfloat16 and channels
                                   last where they pay, each layer measured against the exact one
     runtime.compile=false         of the fast mode: torch.compile
-  draw.file=graph.svg             of draw: .svg, .pdf, .png or .dot
-    draw.depth=0                  modules nested this deep are one box; 0 opens all
+  draw.file=graph.svg             of draw: a picture as .svg, .pdf, .png or .dot; the interactive
+                                  page as .html; Google's Model Explorer reads .json
+    draw.depth=2                  modules nested this deep are one box, 0 opens all; also how deep
+                                  summary goes
     draw.module=V4                that one alone, with what leads into and out of it
     draw.rolled=true              false: one box per operation, not per layer
-    draw.color=flops              seconds, bytes, ... (any numeric column of the operations)
+    draw.color=flops              seconds, bytes, ... (any numeric column of the operations); score
+    draw.run=FOLDER               a finished run: scores and RDMs in the page, and draw.color=score;
+                                  draw.reference=NAME where it has several
+    draw.values=true              of the page: small pictures and histograms of values; or false
     draw.direction=up             up, down, right, left
     draw.buffers=auto             auto, all, none
   experiment=NAME                 settings that belong together, from conf/experiment/
@@ -112,4 +121,6 @@ OPTIONS
 IN PYTHON
   from lens_pipeline import open_run
   run = open_run("runs/...");  run.activations["V1.output"];  run.rdms;  run.scores
+  run.comparisons, run.choices, run.health, run.cka, run.encoding, run.time: its other tables
+  from lens_pipeline import partition;  partition("runs/A", "runs/B"): what each explains alone
 """

@@ -1,4 +1,4 @@
-"""The lists: models by name, sources of stimuli, and the layers of one model."""
+"""The lists: models by name, sources of stimuli, brain data, and the layers of one model."""
 
 from __future__ import annotations
 
@@ -26,13 +26,23 @@ def models() -> str:
 
 def stimuli() -> str:
     """Return a table of where stimuli can come from."""
+    return _configs("stimuli")
+
+
+def brain() -> str:
+    """Return a table of the brain data that have a config."""
+    return _configs("brain")
+
+
+def _configs(group: str) -> str:
+    """Return the configs of a group, each with its first line."""
     from lens_pipeline.resources import conf_folder
 
     rows = []
-    for path in sorted((conf_folder() / "stimuli").glob("*.yaml")):
+    for path in sorted((conf_folder() / group).glob("[!_]*.yaml")):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
-        rows.append((f"stimuli={path.stem}", first.removeprefix("#").strip()))
-    return text_table(("stimuli", "what"), rows)
+        rows.append((f"{group}={path.stem}", first.removeprefix("#").strip()))
+    return text_table((group, "what"), rows)
 
 
 def layers(plain: Mapping[str, Any]) -> str:

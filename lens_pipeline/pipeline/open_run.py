@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from rsatoolbox.rdm.rdms import RDMs
 
 
+# Files that a finished run lacks, and what makes them.
+_ASKED = {
+    "comparisons.csv": "a reference of 8 or more stimuli and rsa.bootstrap=null",
+    "choices.csv": "a reference of enough stimuli and rsa.choose=stimuli",
+    "time.csv": "data that have time and rsa.time_mapping=...",
+    "cka.csv": "rsa.cka=true",
+    "encoding_units.parquet": "encoding=ridge and responses in brain.files",
+}
+
+
 @dataclass(frozen=True)
 class Run:
     """One run folder."""
@@ -78,11 +88,39 @@ class Run:
 
         return pd.read_parquet(self._existing("encoding_units.parquet"))
 
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """One row per pair of layers and passes, reference and measure: do their scores differ."""
+        return self._table("comparisons")
+
+    @property
+    def choices(self) -> pd.DataFrame:
+        """The best layer and pass, chosen on some stimuli and scored on others."""
+        return self._table("choices")
+
+    @property
+    def health(self) -> pd.DataFrame:
+        """One row per layer and pass: dead and constant units, dimensions, what to be warned of."""
+        return self._table("health")
+
+    @property
+    def time(self) -> pd.DataFrame:
+        """Scores of every pass within its own window of brain time (rsa.time_mapping)."""
+        return self._table("time")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        table: pd.DataFrame = pd.read_csv(self._existing(f"{name}.csv"))
+        return table
+
     def _existing(self, name: str) -> Path:
         path = self.folder / name
-        if not path.is_file():
-            raise StoreError(f"There is no {path} yet; give the run's command again to finish it.")
-        return path
+        if path.is_file():
+            return path
+        asked = f" with {_ASKED[name]}" if name in _ASKED and self.record.outputs else ""
+        end = f"again{asked}" if asked else "again to finish it"
+        raise StoreError(f"There is no {path} yet; give the run's command {end}.")
 
 
 def open_run(path: Path | str) -> Run:

@@ -1,23 +1,93 @@
-"""The word `report`: the page of a finished run or sweep, made again from its files."""
+"""Reports: the page of a run at its end, the page of a sweep, and the word `report`.
+
+A page is a result like any other: it is among the outputs of the record, so a run whose page was
+deleted is not finished, and a page that is made again leaves a finished run finished.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from lens_pipeline.pipeline.record import RECORD
+from lens_pipeline.pipeline.record import RECORD, Record, read_record, write_record
+from lens_pipeline.pipeline.sweep_record import SWEEP, TABLE, read_sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    import pandas as pd
+
+FIGURES = "figures"
+
+
+def report_run(folder: Path, record: Record) -> Path:
+    """Write the page of a run whose results are all there, and return its path.
+
+    `record` is what is going to be written once the page is. Raises StoreError if it cannot be.
+    """
+    from lens_pipeline.report.page import write_run_report
+
+    return write_run_report(folder, record=dataclasses.asdict(record))
+
+
+def report_sweep(folder: Path, runs: Sequence[Path]) -> Path:
+    """Draw the scores in the table of a sweep, write its page, and return the page's path."""
+    from lens_pipeline.report.page import write_sweep_report
+
+    _draw_sweep(folder, runs)
+    return write_sweep_report(folder, runs)
 
 
 def make_report(folder: Path) -> Path:
-    """Write the report of a run folder, or of a folder of runs, and return its path.
+    """Write the report of a run folder, of a sweep or of a folder of runs; return its path.
 
-    Raises StoreError if the folder holds neither.
+    Raises StoreError if the folder holds none of them.
     """
-    from lens_pipeline.report.page import write_run_report, write_sweep_report
+    from lens_pipeline.report.page import write_run_report
 
+    if (folder / SWEEP).is_file():
+        sweep = read_sweep(folder)
+        entries = sweep.entries.values() if sweep else ()
+        return report_sweep(folder, [entry.folder for entry in entries if entry.folder])
     runs = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
     if runs and not (folder / RECORD).is_file():
-        return write_sweep_report(folder, runs)
-    return write_run_report(folder)
+        return report_sweep(folder, runs)
+    page = write_run_report(folder)
+    record = read_record(folder)
+    if record and record.outputs:
+        outputs = {**record.outputs, page.name: page.stat().st_size}
+        write_record(folder, dataclasses.replace(record, outputs=outputs))
+    return page
+
+
+def _draw_sweep(folder: Path, runs: Sequence[Path]) -> None:
+    """Write a figure of networks and their scores for each measure, where there are scores."""
+    import pandas as pd
+
+    from lens_pipeline.rsa.figure_sweep import best_scores, sweep_scores
+    from lens_pipeline.rsa.figures import save_data, save_figure
+
+    path = folder / TABLE
+    if not path.is_file() or path.stat().st_size < 2:
+        return
+    table = pd.read_csv(path)
+    best = best_scores(table, _choices(table, runs))
+    stamps = table["stand_in"].dropna().unique() if "stand_in" in table else ()
+    for measure, rows in best.groupby("measure", sort=False):
+        name = folder / FIGURES / f"sweep_{measure}"
+        save_figure(sweep_scores(rows, title=folder.name, stand_in=" ".join(stamps)), name)
+        save_data(rows, name)
+
+
+def _choices(table: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame | None:
+    """Return the rows of choices.csv of all runs, with the folder as the sweep's table names it."""
+    import pandas as pd
+
+    named = {name.rpartition("/")[2]: name for name in table.get("folder", pd.Series(dtype=str))}
+    found = [
+        pd.read_csv(run / "choices.csv").assign(folder=named[run.name])
+        for run in runs
+        if run.name in named and (run / "choices.csv").is_file()
+    ]
+    return pd.concat(found, ignore_index=True) if found else None

@@ -114,6 +114,13 @@ def _positive(value: Any) -> float:
     return float(value)
 
 
+def _share(value: Any) -> float:
+    share = _positive(value)
+    if share > 1:
+        raise ValueError
+    return share
+
+
 def _text(value: Any) -> str:
     allowed = isinstance(value, str | int | float) and not isinstance(value, bool)
     if not allowed or not str(value).strip():
@@ -164,5 +171,6 @@ NATURAL = Kind("an int of 0 or more", _whole(0))
 POSITIVE_INT = Kind("a positive int", _whole(1))
 OPTIONAL_POSITIVE_INT = optional(POSITIVE_INT)
 POSITIVE = Kind("a positive number", _positive)
+SHARE = Kind("a number above 0 and up to 1", _share)
 PAIRS = Kind("a mapping such as {key: value}", _pairs)
 DEVICE = Kind("auto, cpu, cuda or cuda:N", _device)

@@ -20,6 +20,7 @@ from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.config import Config, config_digest, plain_config
 from lens_pipeline.pipeline.freshness import changes
 from lens_pipeline.pipeline.record import CONFIG, RECORD, Record, read_record, write_record
+from lens_pipeline.pipeline.time_shares import task_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,9 +119,14 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def begin(plan: Plan, earlier: Record | None) -> Record:
-    """Write the config and the record of what is going to be made; the folder is claimed."""
+    """Write the config and the record of what is going to be made; the folder is claimed.
+
+    Raises ComparisonError for what does not fit the sizes of the layers, which are known by now.
+    """
+    from lens_pipeline.pipeline.brain import check_covariances
     from lens_pipeline.pipeline.probing import new_record
 
+    check_covariances(plan.config, plan.outline.layers)
     if earlier:
         for change in changes(earlier, plan.folder, config=plan.config):
             _LOG.info("Changed since the last run in %s: %s", plan.folder, change)
@@ -138,17 +144,21 @@ def conclude(plan: Plan, record: Record, *, started: float, spent: Mapping[str, 
     """
     from lens_pipeline.pipeline.online import drop_activations
     from lens_pipeline.pipeline.probing import attributes
+    from lens_pipeline.pipeline.reporting import report_run
     from lens_pipeline.pipeline.run import index_shards
 
     with failure_recorded(plan.folder, record):
         index_shards(plan, attrs=attributes(plan))
-    seconds = {"activations": time.perf_counter() - started}
-    record = replace(record, seconds={**seconds, **{f"tasks, {k}": s for k, s in spent.items()}})
+    seconds = {"activations": time.perf_counter() - started, **task_seconds(spent)}
+    record = replace(record, seconds=seconds)
     record = _analyse(plan.config, record, plan.folder)
     if plan.config.rsa.online:
         record = replace(record, analysis={**record.analysis, **drop_activations(plan.folder)})
     seconds = {**record.seconds, "all": time.perf_counter() - started}
-    record = replace(record, outputs=_outputs(plan.folder), seconds=seconds)
+    record = replace(record, seconds=seconds)
+    with failure_recorded(plan.folder, record):
+        report_run(plan.folder, record)
+    record = replace(record, outputs=_outputs(plan.folder))
     write_record(plan.folder, record)
     return record
 

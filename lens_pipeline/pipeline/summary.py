@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lens_pipeline.pipeline.console import size_text, time_text
+from lens_pipeline.pipeline.time_shares import time_shares
 
 if TYPE_CHECKING:
     from lens_pipeline.pipeline.record import Record
 
 # File or folder of a run -> what it is, in the order in which to say it.
 _CONTENTS = {
+    "report.html": "everything on one page: open it in a browser",
     "activations.nc": "every layer, pass and stimulus: xarray.open_datatree",
     "shards": "the values that activations.nc shows; keep both together",
     "rdms.nc": "RDMs by layer and pass",
@@ -24,7 +26,8 @@ _CONTENTS = {
     "cka.csv": "linear CKA, debiased, of layers with each other",
     "time.csv": "scores of each pass in its own window of time",
     "encoding.csv": "units predicted from layers; each unit in encoding_units.parquet",
-    "figures": "pictures",
+    "health.csv": "dead and constant units, dimensions: which layers to trust",
+    "figures": "pictures, each with the data behind it as csv",
     "config.yaml": "every setting",
 }
 # What to open first, the first that is there.
@@ -36,7 +39,7 @@ def summary(folder: Path, record: Record, *, fresh: bool) -> str:
     folder = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
     seconds = time_text(record.seconds.get("all", 0))
     head = f"already complete: {folder}" if fresh else f"done in {seconds}: {folder}"
-    lines = [head, *_written(record), *_left_out(record)]
+    lines = [head, *time_shares([record.seconds]), *_written(record), *_left_out(record)]
     if not record.config["rsa"]["reference"] and not record.config["brain"]["files"]:
         lines.append(
             "no reference: layers were compared with each other (rsa.reference=FILE[:KEY])"

@@ -92,9 +92,19 @@ def run_sweep(jobs: Sequence[Job]) -> bool:
         with _each_told_once(), _written_at_the_end(record):
             _carry_out(todo, record)
     write_table(record)
+    _report(record, anew=bool(todo))
     announce(record.stand_ins())
     say(closing_words(record))
     return not record.failures()
+
+
+def _report(record: SweepRecord, *, anew: bool) -> None:
+    """Write the sweep's page; what it is made of is loaded only where a job was done."""
+    if anew or not (record.folder / "report.html").is_file():
+        from lens_pipeline.pipeline.reporting import report_sweep
+
+        folders = [entry.folder for entry in record.entries.values() if entry.folder]
+        report_sweep(record.folder, folders)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from lens_pipeline.pipeline.console import size_text, text_table, time_text
 from lens_pipeline.pipeline.freshness import flat
 from lens_pipeline.pipeline.record import Record, read_record
 from lens_pipeline.pipeline.sweep_record import TABLE, SweepRecord
+from lens_pipeline.pipeline.time_shares import time_shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def _plan_row(name: str, entry: Entry, bill: Bill | None) -> tuple[str, ...]:
 
 
 def closing_words(record: SweepRecord) -> str:
-    """Return a row per job with what came of it, then where the joined table is."""
+    """Return a row per job with what came of it, where the time went, where the joined table is."""
     rows = []
     for name, entry in record.entries.items():
         state = "failed" if entry.failure else "done"
@@ -70,7 +71,9 @@ def closing_words(record: SweepRecord) -> str:
     table = text_table(("job", "state", "best score", "folder"), rows)
     counts = Counter(state for _, state, _, _ in rows)
     told = ", ".join(f"{n} {state}" for state, n in counts.items())
-    return f"{table}\n\n{told}; all scores: {record.folder / TABLE}"
+    records = [_record(entry.folder) for entry in record.entries.values() if entry.folder]
+    shares = time_shares(one.seconds for one in records if one)
+    return "\n".join([table, "", *shares, f"{told}; all scores: {record.folder / TABLE}"])
 
 
 def _best(folder: Path | None) -> str:

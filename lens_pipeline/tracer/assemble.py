@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lens_pipeline.tracer.inventory import buffers_of, modules_of, parameters_of
 from lens_pipeline.tracer.labels import layer_labels, op_label
 from lens_pipeline.tracer.loops import Visit, find_layers
-from lens_pipeline.tracer.records import Layer, ModuleCall, Op, Parameter
-from lens_pipeline.tracer.tensors import nbytes
+from lens_pipeline.tracer.records import Layer, ModuleCall, Op
 from lens_pipeline.tracer.trace import Trace
 
 if TYPE_CHECKING:
     import torch
 
-    from lens_pipeline.tracer.modules import Contents
-    from lens_pipeline.tracer.raw import RawModuleCall, RawOp
+    from lens_pipeline.tracer.raw import Beginning, RawModuleCall, RawOp
     from lens_pipeline.tracer.recorder import Recorder
 
 
-def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> Trace:
+def assemble(
+    recorder: Recorder, model: torch.nn.Module, *, beginning: Beginning, seconds: float
+) -> Trace:
     """Return the Trace of a forward pass that has ended."""
     layer_of, pass_of = find_layers([_visit(recorder, op) for op in recorder.ops])
     layers = _layers(recorder.ops, layer_of)
@@ -32,13 +33,16 @@ def assemble(recorder: Recorder, model: torch.nn.Module, *, seconds: float) -> T
         module_calls=_module_calls(recorder),
         host_reads=tuple(recorder.host_reads.reads),
         sites=recorder.places.sites.all(),
-        parameters=_parameters(recorder.model),
-        modules=_modules(recorder.model),
+        parameters=parameters_of(recorder.model),
+        modules=modules_of(recorder.model),
         complete=not recorder.gaps,
         gaps=tuple(
             gap if times == 1 else f"{gap} ({times} times)" for gap, times in recorder.gaps.items()
         ),
         seconds=seconds,
+        buffers=buffers_of(recorder.model),
+        module_states=beginning.module_states,
+        rng_state=beginning.rng_state,
     )
 
 
@@ -132,25 +136,3 @@ def _outputs(recorder: Recorder, call: RawModuleCall) -> tuple[int, ...]:
         return call.outputs
     read = {parent for op in recorder.ops[call.last :] for parent in op.call.parents}
     return tuple(op for op in range(call.first, call.last) if op in read)
-
-
-def _modules(model: Contents) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (address, type(module).__name__)
-        for address, module in model.modules.items()
-        if model.addresses[id(module)][0] == address
-    )
-
-
-def _parameters(model: Contents) -> tuple[Parameter, ...]:
-    addresses: dict[int, list[str]] = {}
-    tensors: dict[int, torch.Tensor] = {}
-    for address, tensor in model.parameters.items():
-        addresses.setdefault(id(tensor), []).append(address)
-        tensors[id(tensor)] = tensor
-    return tuple(
-        Parameter(
-            tuple(names), tuple(tensor.shape), tensor.dtype, nbytes(tensor), tensor.requires_grad
-        )
-        for names, tensor in zip(addresses.values(), tensors.values(), strict=True)
-    )

@@ -25,15 +25,14 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What the rule looks at in one Op."""
+class Visit(NamedTuple):
+    """What the rule looks at in one Op; a tuple, since one is made for every Op."""
 
     # function name without underscores and the number of the output tensor
     function: Hashable
@@ -84,14 +83,11 @@ class _SiteVisits:
     layers: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Twin:
+class _Twin(NamedTuple):
     """An Op that later ones may repeat at other passes of its parents."""
 
     layer: int
-    site: int
-    # sites of its parents
-    sources: tuple[int, ...]
+    visit: Visit
 
 
 def find_layers(visits: Sequence[Visit]) -> tuple[list[int], list[int]]:
@@ -143,7 +139,10 @@ class _Finder:
                 self._uses.add(parameter)
             key = (visit.function, frozenset(visit.parameters))
             return self._by_parameters.setdefault(key, new)
-        site = self._sites.setdefault((visit.site, visit.function), _SiteVisits())
+        place = visit.site, visit.function
+        site = self._sites.get(place)
+        if site is None:
+            site = self._sites[place] = _SiteVisits()
         layer = self._at_site(site)
         twin = self._twin(visit, new if layer is None else layer)
         layer = twin if layer is None else layer
@@ -167,16 +166,20 @@ class _Finder:
         """Return the Layer of the twin of this Op, and remember the Op for later twins."""
         if not visit.parents:
             return otherwise
-        parents = tuple(self.layers[parent] for parent in visit.parents)
-        key = (visit.function, visit.module, parents)
-        passes = tuple(self.passes[parent] for parent in visit.parents)
+        layers = tuple([self.layers[parent] for parent in visit.parents])
+        passes = tuple([self.passes[parent] for parent in visit.parents])
+        key = visit.function, visit.module, layers
         number = self._n_at_passes[key, passes] = self._n_at_passes.get((key, passes), 0) + 1
         known = self._twins.setdefault(key, [])
-        sources = tuple(self._visits[parent].site for parent in visit.parents)
         if number > len(known):
-            known.append(_Twin(otherwise, visit.site, sources))
+            known.append(_Twin(otherwise, visit))
             return otherwise
-        twin = known[number - 1]
-        in_loop = self._n_visits[twin.site, visit.function] > 1
-        after_loop = in_loop and sources == twin.sources and visit.site != twin.site
-        return otherwise if after_loop else twin.layer
+        layer, first = known[number - 1]
+        in_loop = self._n_visits[first.site, visit.function] > 1
+        elsewhere = visit.site != first.site
+        after_loop = in_loop and elsewhere and self._sources(visit) == self._sources(first)
+        return otherwise if after_loop else layer
+
+    def _sources(self, visit: Visit) -> list[int]:
+        """Return the sites of an Op's parents."""
+        return [self._visits[parent].site for parent in visit.parents]

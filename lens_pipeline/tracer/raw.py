@@ -14,11 +14,25 @@ if TYPE_CHECKING:
     import torch
 
     from lens_pipeline.tracer.interception import Function
+    from lens_pipeline.tracer.records import ModuleState
 
 
 # Touching an autograd node from Python makes torch free the graph by recursion, which overflows the
 # stack of a very deep one; so the nodes of so many calls are looked at and no more.
 _MOST_NODES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What was so when the forward pass began."""
+
+    # of time.perf_counter
+    time: float
+    # for `strangers`
+    mark: list[Any]
+    module_states: tuple[ModuleState, ...]
+    # of torch's CPU generator
+    rng_state: torch.Tensor
 
 
 class RawCall:

@@ -58,8 +58,7 @@ class Recorder:
         self.kept = KeptValues(keep)
         self.transforms = Transforms(self.lineage.knows, self.transform)
         self._n_calls = 0
-        # A recorded call is running: what the witness sees belongs to it.
-        self.quiet = False
+        self._quiet = _Quiet()
         # Switching all dispatch modes off for a call is right only if the witness is the only one.
         self._alone = torch._C._len_torch_dispatch_stack() == 0
 
@@ -74,7 +73,7 @@ class Recorder:
         if function.writes and args and is_lazy(args[0]):
             return run(*args, **kwargs)
         call = self._new_call("call", function, sys._getframe(1))
-        with _Quiet(self):
+        with self._quiet:
             tensors = self._read(call, args, kwargs)
             targets = targets_of(function, args, kwargs)
             self.kept.save_before_write(targets)
@@ -102,7 +101,7 @@ class Recorder:
             self.gaps[f"calls of the function that {name} returned are not followed"] += 1
         function = dataclasses.replace(_no_function(name, layer_type(name)), func=done.function)
         # A profile function runs under the interception, which is not to see this.
-        with torch._C.DisableTorchFunction(), _Quiet(self):
+        with torch._C.DisableTorchFunction(), self._quiet:
             call = self._new_call("call", function, done.caller)
             call.seconds = done.seconds
             self._read(call, done.args, done.kwargs)
@@ -113,14 +112,14 @@ class Recorder:
 
         A NumPy array can be brought in, or a tensor get the memory of another, as `copy.copy` does.
         """
-        if self.quiet or self.transforms.running:
+        if self._quiet.depth or self.transforms.running:
             return
         array = name == "aten.lift_fresh.default"
         source = self.lineage.twin(result) if name.startswith("aten.set_.") else None
         if array or source is not None:
             function = _no_function(*(("from_numpy", "fromnumpy") if array else ("set_", "set")))
             call = self._new_call("call", function, sys._getframe(1))
-            with _Quiet(self):
+            with self._quiet:
                 self._read(call, () if source is None else (source,), {})
                 call.host_reads = self.host_reads.sharing_memory(result) if array else ()
                 self._add_outputs(call, [result], single=True)
@@ -157,13 +156,13 @@ class Recorder:
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one input tensor."""
         call = self._new_call("input", _no_function(name, "input"), None)
-        with _Quiet(self):
+        with self._quiet:
             self._add_outputs(call, [tensor], single=True)
 
     def add_output(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one output tensor."""
         call = self._new_call("output", _no_function(name, "output"), None)
-        with _Quiet(self):
+        with self._quiet:
             self._read(call, (tensor,), {})
             self._add_outputs(call, [tensor], single=True, rename=False)
 
@@ -231,7 +230,7 @@ class Recorder:
         """Run a call on the stand-ins for tensors that vmap, grad and their kin work with."""
         if not self.transforms.inside(args, kwargs):
             self.gaps[f"{function.name} inside a torch.func transform is not written down"] += 1
-        with _Quiet(self):
+        with self._quiet:
             return run(*args, **kwargs)
 
     def _add_outputs(
@@ -254,7 +253,7 @@ class Recorder:
             if id(tensor) in given and (maker is None or maker < closing.first):
                 call = self._new_call("call", _no_function("identity", "identity"), None)
                 # A hook runs under the interception, which is not to see this.
-                with torch._C.DisableTorchFunction(), _Quiet(self):
+                with torch._C.DisableTorchFunction(), self._quiet:
                     self._read(call, (tensor,), {})
                     self._add_outputs(call, [tensor], single=True)
 
@@ -283,16 +282,15 @@ def _no_function(name: str, layer_type: str) -> Function:
 
 
 class _Quiet:
-    """While entered, ATen calls are not the witness's business."""
+    """While entered, ATen calls are not the witness's business: they belong to a recorded call."""
 
-    __slots__ = ("_before", "_recorder")
+    __slots__ = ("depth",)
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._before = False
+    def __init__(self) -> None:
+        self.depth = 0
 
     def __enter__(self) -> None:
-        self._before, self._recorder.quiet = self._recorder.quiet, True
+        self.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        self._recorder.quiet = self._before
+        self.depth -= 1

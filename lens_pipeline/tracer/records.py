@@ -188,3 +188,29 @@ class Parameter:
     dtype: torch.dtype
     nbytes: int
     trainable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """One buffer of the model and the addresses under which it is reached."""
+
+    addresses: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    nbytes: int
+    # it is part of the model's state_dict
+    persistent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleState:
+    """What a module is beyond its class name."""
+
+    # all of its addresses, the first one first
+    addresses: tuple[str, ...]
+    # such as "torch.nn.modules.conv.Conv2d"
+    qualified_class: str
+    # it was in train mode
+    training: bool
+    # forward hooks and pre-hooks of the user's
+    n_hooks: int

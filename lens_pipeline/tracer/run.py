@@ -20,15 +20,15 @@ from lens_pipeline.errors import LensError, TraceError
 from lens_pipeline.tracer.assemble import assemble
 from lens_pipeline.tracer.fence import generators_kept, process_fence
 from lens_pipeline.tracer.interception import Interception, Witness
-from lens_pipeline.tracer.inventory import buffers_of, modules_of
+from lens_pipeline.tracer.inventory import module_states_of
 from lens_pipeline.tracer.keeping import Keep
 from lens_pipeline.tracer.modules import Contents, watch_modules
+from lens_pipeline.tracer.raw import Beginning
 from lens_pipeline.tracer.recorder import Recorder
 from lens_pipeline.tracer.strangers import now, strangers
 from lens_pipeline.tracer.tensors import leaves
 
 if TYPE_CHECKING:
-    from lens_pipeline.tracer.inventory import ModuleState
     from lens_pipeline.tracer.trace import Trace
 
 What = Literal["all"] | Collection[int] | Keep | None
@@ -84,7 +84,8 @@ def trace(model: torch.nn.Module, inputs: Any = (), *, keep: What = "all") -> Tr
             recorder.add_output(f"output{path}", tensor)
         recorder.gaps.update(strangers(recorder.ops, beginning.mark))
         recorder.kept.save_before_write(_outliving(recorder.model, args, kwargs))
-        return _chosen(_assembled(recorder, model, beginning, seconds=seconds), how)
+        traced = assemble(recorder, model, beginning=beginning, seconds=seconds)
+        return _chosen(traced, how)
 
 
 class ForwardError(TraceError):
@@ -95,39 +96,17 @@ class ForwardError(TraceError):
         self.partial = partial
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What was so when the forward pass began."""
-
-    # of time.perf_counter
-    time: float
-    mark: list[Any]
-    module_states: tuple[ModuleState, ...]
-    rng_state: torch.Tensor
-
-
-def _begin(recorder: Recorder) -> _Beginning:
-    states, rng_state = modules_of(recorder.model), torch.get_rng_state()
-    return _Beginning(time.perf_counter(), now(), states, rng_state)
+def _begin(recorder: Recorder) -> Beginning:
+    states, rng_state = module_states_of(recorder.model), torch.get_rng_state()
+    return Beginning(time.perf_counter(), now(), states, rng_state)
 
 
 def _partial(
-    recorder: Recorder, model: torch.nn.Module, error: BaseException, beginning: _Beginning
+    recorder: Recorder, model: torch.nn.Module, error: BaseException, beginning: Beginning
 ) -> Trace:
     recorder.gaps[f"the forward pass was stopped by {type(error).__name__}"] += 1
     seconds = time.perf_counter() - beginning.time
-    return _assembled(recorder, model, beginning, seconds=seconds)
-
-
-def _assembled(
-    recorder: Recorder, model: torch.nn.Module, beginning: _Beginning, *, seconds: float
-) -> Trace:
-    return dataclasses.replace(
-        assemble(recorder, model, seconds=seconds),
-        buffers=buffers_of(recorder.model),
-        module_states=beginning.module_states,
-        rng_state=beginning.rng_state,
-    )
+    return assemble(recorder, model, beginning=beginning, seconds=seconds)
 
 
 def _failure(recorder: Recorder, model: torch.nn.Module, error: Exception) -> str:

@@ -45,14 +45,21 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 def replace_tensors(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
     """Return `value` with every tensor in lists, tuples, dicts and slices replaced."""
     kind = type(value)
+    if kind is tuple or kind is list:
+        return kind(
+            [
+                item
+                if type(item) in _ATOMS
+                else replace(item)
+                if isinstance(item, torch.Tensor)
+                else replace_tensors(item, replace)
+                for item in value
+            ]
+        )
     if kind in _ATOMS:
         return value
     if isinstance(value, torch.Tensor):
         return replace(value)
-    if kind is tuple or kind is list:
-        return kind(
-            [item if type(item) in _ATOMS else replace_tensors(item, replace) for item in value]
-        )
     if kind is dict:
         return {key: replace_tensors(item, replace) for key, item in value.items()}
     parts: tuple[Any, ...] = ()
@@ -83,7 +90,7 @@ def version_numbers(tensors: list[torch.Tensor]) -> list[int]:
 def nbytes(tensor: torch.Tensor) -> int:
     """Return the bytes of the tensor's elements; for a sparse one, of what it stores."""
     if tensor.layout is torch.strided:
-        return tensor.numel() * tensor.element_size()
+        return tensor.nbytes
     if tensor.layout is torch.sparse_coo:
         return nbytes(tensor._indices()) + nbytes(tensor._values())
     return 0
@@ -93,7 +100,7 @@ def storage_key(tensor: torch.Tensor) -> int | None:
     """Return what tells one live storage from another; None where there is no storage to share."""
     try:
         key: int = tensor.untyped_storage()._cdata
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):  # the last for a lazy parameter
         return None
     return key
 

@@ -21,8 +21,15 @@ from lens_pipeline.tracer.report import report
 if TYPE_CHECKING:
     import torch
 
-    from lens_pipeline.tracer.inventory import Buffer, ModuleState
-    from lens_pipeline.tracer.records import HostRead, Layer, ModuleCall, Parameter, Site
+    from lens_pipeline.tracer.records import (
+        Buffer,
+        HostRead,
+        Layer,
+        ModuleCall,
+        ModuleState,
+        Parameter,
+        Site,
+    )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 import torch
-from lens_pipeline.extraction import extract, load_example, probe
+from lens_pipeline.extraction import Destination, extract, load_example, probe
 from lens_pipeline.models.loading import load_model
 from lens_pipeline.models.spec import ModelSpec
 from lens_pipeline.resources import stimuli_folder
@@ -40,7 +40,7 @@ task = Task(spec, (), root, ids, files, ids, ("features.2", "features.12"),
             runtime=Runtime(batch_size=16))
 examples = torch.stack([load_example(root / file, loaded.transform) for file in files[:3]])
 structure = probe(loaded, task.selectors, examples=examples)
-extract(task, loaded, structure, folder=folder, attrs={})
+extract(task, loaded, structure, into=Destination(folder, {}))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

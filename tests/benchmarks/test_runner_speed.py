@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from lens_pipeline.pipeline.config import ExecutorConfig
+from lens_pipeline.pipeline.executor_config import ExecutorConfig
 from lens_pipeline.pipeline.executors import EXECUTORS
 
 if TYPE_CHECKING:

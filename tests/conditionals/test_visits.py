@@ -8,20 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from lens_pipeline import trace
-from lens_pipeline.conditionals.branching import Conditional, arm_of, conditionals
+from lens_pipeline.conditionals.branching import arm_of, conditionals
+from tests.conditionals.tiny import UP, ran, run
 
-UP, ON, OFF = torch.ones(2), torch.tensor(1.0), torch.tensor(0.0)
-
-
-def run(forward, *inputs: Tensor):
-    """Trace a function as the forward of a model."""
-    model = type("Model", (nn.Module,), {"forward": lambda _, *args: forward(*args)})()
-    return trace(model, inputs)
-
-
-def ran(traced, conditional: Conditional) -> list[str]:
-    """Names of the Ops in the arm that was taken."""
-    return [traced.ops[op].name for op in conditional.ops]
+ON, OFF = torch.tensor(1.0), torch.tensor(0.0)
 
 
 def test_alternating_in_a_loop() -> None:

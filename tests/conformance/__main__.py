@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, default=Path("conformance.csv"))
     parser.add_argument("--seconds", type=float, default=600, help="limit per model")
-    parser.add_argument("--gigabytes", type=float, default=16, help="limit per model")
+    parser.add_argument(
+        "--gigabytes", type=float, default=20, help="limit of address space per model"
+    )
     parser.add_argument("--list", action="store_true", help="list the models and stop")
     return parser
 

@@ -36,10 +36,29 @@ class Node:
     function: str
     # positions of the nodes whose output it read, each once, in any order
     parents: tuple[int, ...]
+    # equal for the passes of one layer
+    layer: str | int
 
 
 def lines(nodes: Sequence[Node]) -> list[str]:
     """Return each node with its parents, as `add 1 <- conv2d 2, input 1`."""
+    names = _names(nodes)
+    return [
+        f"{name} <- {', '.join(sorted({names[parent] for parent in node.parents}))}".rstrip(" <-")
+        for name, node in zip(names, nodes, strict=True)
+    ]
+
+
+def recurrent(nodes: Sequence[Node]) -> set[str]:
+    """Return each layer with several passes under its first node, as `linear 1 x4`."""
+    passes = Counter(node.layer for node in nodes)
+    first: dict[str | int, str] = {}
+    for name, node in zip(_names(nodes), nodes, strict=True):
+        first.setdefault(node.layer, name)
+    return {f"{first[layer]} x{n}" for layer, n in passes.items() if n > 1}
+
+
+def _names(nodes: Sequence[Node]) -> list[str]:
     seen: Counter[str] = Counter()
     names = []
     for node in nodes:
@@ -47,7 +66,4 @@ def lines(nodes: Sequence[Node]) -> list[str]:
         plain = SAME.get(plain, plain)
         seen[plain] += 1
         names.append(f"{plain} {seen[plain]}")
-    return [
-        f"{name} <- {', '.join(sorted({names[parent] for parent in node.parents}))}".rstrip(" <-")
-        for name, node in zip(names, nodes, strict=True)
-    ]
+    return names

@@ -1,7 +1,8 @@
-"""Our traces against those of torchlens: the same operations, reading the same operations.
+"""Our traces against those of torchlens: the same operations, reading the same, in the same layers.
 
 Both tracers see the same model with the same weights and input. Where they differ, the difference
-is written out in DIFFERENCES or REFUSED with the reason why ours is right, and no other is allowed.
+is written out in DIFFERENCES, LAYERS, OPAQUE or REFUSED with the reason why ours is right, and no
+other is allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 
 from lens_pipeline import trace, validate
 from tests.differential.cases import CASES, build
-from tests.differential.graphs import Node, lines
+from tests.differential.graphs import Node, lines, recurrent
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torchlens") is None,
@@ -63,6 +64,38 @@ DIFFERENCES: dict[str, tuple[set[str], set[str]]] = {
 # the linear layer reads the zeros and the rest of the copy. This is what only ours has.
 ONLY_OURS = {"swin_v2_t": re.compile(r"clone (\d+), (?=reshape \d+, zero \1$)")}
 
+# For each case where the layers differ: those with several passes that only ours has, and that only
+# torchlens has, each under its first operation.
+LAYERS: dict[str, tuple[set[str], set[str]]] = {
+    # relu is applied to what two calls of one layer gave: one place in both branches.
+    "siamese": ({"relu 1 x2"}, set()),
+    # One weight is one layer, at whichever of its addresses it is used.
+    "tied": ({"linear 1 x2"}, set()),
+    # The test before the first round is the test before every other.
+    "while loop": ({"sum 1 x4", "lt 1 x4"}, {"sum 2 x3", "lt 2 x3"}),
+    # What a loop makes changes its shape; the place where it is made does not change.
+    "growing tensor": ({"cat 1 x3"}, set()),
+    # A loop over the rows of a tensor.
+    "rows": ({"add 1 x5"}, set()),
+    # The outputs of the areas before the first step are made in a loop.
+    "cornet_r": ({"newzeros 1 x4"}, set()),
+    "cornet_rt": ({"newzeros 1 x4"}, set()),
+    # The second convolution of an area has a larger stride in the first step: the same weights.
+    "cornet_s": (
+        {"relu 3 x2", "conv2d 6 x2", "relu 9 x4", "conv2d 14 x4", "relu 21 x2", "conv2d 28 x2"},
+        {"relu 12 x3", "conv2d 17 x3"},
+    ),
+    # A block adds on two lines, which are two places and no loop.
+    "vit": (set(), {"add 2 x2", "add 4 x2"}),
+    # The same; and the mask of a shifted window is filled in a loop.
+    "swin_v2_t": (
+        {"setitem 1 x9"},
+        {"add 2 x2"}
+        | {f"add {number} x2" for number in range(6, 37, 3)}
+        | {f"identity {number} x2" for number in range(1, 24, 2)},
+    ),
+}
+
 # Without gradients torch runs attention as one fused kernel; ours shows its inside all the same.
 OPAQUE = {
     "attention without gradients": "_native_multi_head_attention",
@@ -91,18 +124,19 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return graphs
 
 
-def ours(name: str) -> list[str]:
+def ours(name: str) -> list[Node]:
     model, inputs, gradients = build(name)
     with torch.set_grad_enabled(gradients):
         traced = trace(model, inputs, keep=None)
-    return lines([Node(op.name if op.kind == "call" else op.kind, op.parents) for op in traced.ops])
+    names = [op.name if op.kind == "call" else op.kind for op in traced.ops]
+    return [Node(name, op.parents, op.layer) for name, op in zip(names, traced.ops, strict=True)]
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in (*REFUSED, *OPAQUE)])
 def test_the_same_operations_read_the_same(name: str, theirs: dict[str, Any]) -> None:
     """Every operation under its name, with its parents, but for what DIFFERENCES lists."""
     assert not isinstance(theirs[name], str), theirs[name]
-    mine, other = ours(name), lines([Node(*node) for node in theirs[name]])
+    mine, other = lines(ours(name)), lines([Node(*node) for node in theirs[name]])
     only_ours, only_theirs = DIFFERENCES.get(name, (set(), set()))
     if name in ONLY_OURS:
         assert not set(mine) <= set(other)
@@ -113,11 +147,18 @@ def test_the_same_operations_read_the_same(name: str, theirs: dict[str, Any]) ->
         assert sorted(mine) == sorted(other)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if name not in (*REFUSED, *OPAQUE)])
+def test_the_same_layers_have_the_same_passes(name: str, theirs: dict[str, Any]) -> None:
+    """Every layer with several passes is one in both, but for what LAYERS lists."""
+    mine, other = recurrent(ours(name)), recurrent([Node(*node) for node in theirs[name]])
+    assert (mine - other, other - mine) == LAYERS.get(name, (set(), set()))
+
+
 @pytest.mark.parametrize("name", OPAQUE)
 def test_the_inside_of_attention_is_seen(name: str, theirs: dict[str, Any]) -> None:
     """Where torchlens has one fused operation, ours has the softmax and the products."""
-    theirs_functions = {function for function, _ in theirs[name]}
-    functions = {line.partition(" ")[0] for line in ours(name)}
+    theirs_functions = {function for function, _, _ in theirs[name]}
+    functions = {line.partition(" ")[0] for line in lines(ours(name))}
     assert OPAQUE[name] in theirs_functions
     assert {"softmax", "bmm"} <= functions or "scaleddotproductattention" in functions
 
@@ -133,6 +174,13 @@ def test_what_torchlens_refuses_is_traced(name: str, theirs: dict[str, Any]) -> 
 
 def test_a_wrong_edge_would_be_seen() -> None:
     """The comparison can fail: one changed parent is another line."""
-    right = [Node("input", ()), Node("sin", (0,)), Node("cos", (1,))]
-    wrong = [*right[:2], Node("cos", (0,))]
+    right = [Node("input", (), 0), Node("sin", (0,), 1), Node("cos", (1,), 2)]
+    wrong = [*right[:2], Node("cos", (0,), 2)]
     assert set(lines(right)) - set(lines(wrong)) == {"cos 1 <- sin 1"}
+
+
+def test_a_wrong_layer_would_be_seen() -> None:
+    """The comparison of layers can fail: one pass of another layer is another count."""
+    right = [Node("input", (), 0), Node("sin", (0,), 1), Node("sin", (1,), 1)]
+    assert recurrent(right) == {"sin 1 x2"}
+    assert recurrent([*right[:2], Node("sin", (1,), 2)]) == set()

@@ -18,7 +18,7 @@ from tests.differential.cases import CASES, build
 
 
 def main() -> None:
-    """Write {case: [[function, parents], ...]}; a case that torchlens refuses has its error."""
+    """Write {case: [[function, parents, layer], ...]}, or the error of a case that is refused."""
     warnings.simplefilter("ignore")
     graphs: dict[str, Any] = {}
     for name in CASES:
@@ -31,8 +31,8 @@ def main() -> None:
     Path(sys.argv[1]).write_text(json.dumps(graphs), encoding="utf-8")
 
 
-def nodes(traced: Any) -> list[tuple[str, list[int]]]:
-    """Return function and parents of each operation; buffers are no operations and are left out."""
+def nodes(traced: Any) -> list[tuple[str, list[int], str]]:
+    """Return function, parents and layer of each operation; buffers are none and are left out."""
     ops = [op for op in traced.ops if not op.is_buffer]
     place = {}
     for number, op in enumerate(ops):
@@ -43,6 +43,7 @@ def nodes(traced: Any) -> list[tuple[str, list[int]]]:
         (
             op.func_name if op.is_compute_op else op.layer_type,
             sorted({place[parent] for parent in op.parents if parent in place}),
+            op.layer_label,
         )
         for op in ops
     ]

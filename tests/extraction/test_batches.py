@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,22 @@ def test_a_broken_stimulus_comes_up_in_its_batch(tmp_path: Path) -> None:
     assert next(made)[0] == 0
     with pytest.raises(StimulusError, match=r"3\.png"):
         next(made)
+
+
+def test_ctrl_c_while_the_threads_end_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector would swallow it, so the threads are not left to it."""
+    files = _images(tmp_path, 2)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    made = batches(files, loader(_loaded(FRAME)), batch_size=2)
+    assert next(made)[0] == 0
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(made, None)
 
 
 def test_stimuli_of_two_sizes_are_refused(tmp_path: Path) -> None:
@@ -137,7 +154,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     prepared = Prepared(tmp_path, most=10**6)
     prepared.fetch("ab12", lambda: _array(7))
     path = tmp_path / "ab" / "ab12.pixels"
-    for damage in (path.read_bytes()[:-40], b"", b"x" * 500):
+    for damage in (path.read_bytes()[:-40], b"", b"x" * 500, bytes(4)):
         path.write_bytes(damage)
         assert np.array_equal(prepared.fetch("ab12", lambda: _array(7)), _array(7))
     assert np.array_equal(prepared.fetch("ab12", lambda: pytest.fail("it is there")), _array(7))

@@ -1,6 +1,8 @@
 """A job that takes a second: a tiny recurrent network of the user's own on six small images."""
 
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,13 @@ def net():
 """
 
 
+MORE = """
+def other():
+    torch.manual_seed(1)
+    return Tiny()
+"""
+
+
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory of a person with a network in tiny_net.py and images in images/."""
@@ -43,6 +52,25 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "images" / f"image{number}.png")
     return tmp_path
+
+
+@pytest.fixture
+def nets(study: Path) -> Path:
+    """The study with two networks."""
+    with (study / "tiny_net.py").open("a") as file:
+        file.write(MORE)
+    return study
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches the processes that a test starts, as it does in a terminal.
+
+    They inherit it as ignored where the tests themselves were started in the background.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

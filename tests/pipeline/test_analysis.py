@@ -100,3 +100,14 @@ def test_a_changed_reference_is_compared_again(
     )
     after = open_run(run_job(plain)).scores
     assert (before["score"] != after["score"]).all()
+
+
+def test_what_was_not_asked_for_is_named_with_what_makes_it(
+    study: Path, plain: dict[str, Any]
+) -> None:
+    """A finished run has its health, and says how to get what it lacks."""
+    run = open_run(run_job(plain))
+    assert list(run.health["layer"]) == ["conv", "cell", "cell", "cell"]
+    for name, setting in (("time", "rsa.time_mapping"), ("comparisons", "rsa.bootstrap")):
+        with pytest.raises(StoreError, match=rf"{name}\.csv yet; .* again with .*{setting}"):
+            getattr(run, name)

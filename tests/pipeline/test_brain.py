@@ -155,3 +155,21 @@ def test_mahalanobis_uses_the_covariance_of_each_layer(study: Path, plain: dict[
     np.savez(study / "noise.npz", cell=np.eye(4))
     again = open_run(run_job(plain))
     np.testing.assert_allclose(again.rdms.dissimilarities[1], pdist(cell[:, 1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "wording"),
+    [
+        ({"cell": np.eye(3), "conv": np.eye(1024)}, r"cell:1 has 4 units and a covariance of 3"),
+        ({"cell": np.eye(4), "other": np.eye(4)}, r"conv:1 has 1024 units and no covariance"),
+    ],
+)
+def test_a_covariance_of_another_size_stops_the_run_before_it_starts(
+    study: Path, plain: dict[str, Any], given: dict[str, Any], wording: str
+) -> None:
+    """Sizes are known once the model is probed, before any image is."""
+    np.savez(study / "noise.npz", **given)
+    plain["rsa"] = {"method": "mahalanobis", "noise": "noise.npz"}
+    with pytest.raises(ComparisonError, match=wording):
+        run_job(plain)
+    assert not list(study.rglob("*.nc"))

@@ -78,7 +78,7 @@ def test_no_layers_is_an_error() -> None:
 
 def test_an_address_needs_dask() -> None:
     """A scheduler's address is of no use to the serial executor."""
-    with pytest.raises(ConfigError, match=r"executor.address needs executor=dask"):
+    with pytest.raises(ConfigError, match=r"executor.address needs executor=address or"):
         read_config(changed(executor={"name": "serial", "address": "tcp://x:1"}))
 
 

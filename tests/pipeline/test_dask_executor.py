@@ -7,16 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import LocalCluster
 
 from lens_pipeline.errors import LensError
-from lens_pipeline.pipeline.dask_executor import open_dask
+from lens_pipeline.pipeline.dask_executor import _arrivals, _Errand, _Errands, open_dask
 from lens_pipeline.pipeline.executor_config import ExecutorConfig
+from lens_pipeline.pipeline.spreading import Spread
 from tests.pipeline.toys import squaring
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,35 @@ def test_a_deadly_task_is_named_by_its_queue(tmp_path: Path) -> None:
     ((queue, sentence),) = told
     assert queue == "alexnet"
     assert "Workers kept dying under one task of alexnet, most likely for want of mem" in sentence
+
+
+class _Lost:
+    """A future whose result died with its worker, and which is done again a moment later."""
+
+    key = "lost"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def result(self, *, timeout: float) -> int:
+        self.asked += 1
+        if self.asked == 1:
+            raise TimeoutError
+        return 9
+
+    def add_done_callback(self, function: Callable[[Any], None]) -> None:
+        function(self)
+
+
+def test_a_result_that_died_with_its_worker_is_waited_for_again() -> None:
+    """The scheduler has it made again; a future would tell that it is done only once."""
+    errand, future = _Errand("a", 3, "tcp://gone"), _Lost()
+    errands = _Errands(Spread({}), out={future.key: errand})
+    errands.futures[future.key] = future  # type: ignore[assignment]
+    errands.arrived.put(future)  # type: ignore[arg-type]
+    assert list(_arrivals(errands)) == []
+    assert list(_arrivals(errands)) == [(errand, 9)]
+    assert not errands.out
 
 
 def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_a_run_has_intervals_comparisons_and_choices(
     assert ((scores["ci_low"] < scores["score"]) & (scores["score"] < scores["ci_high"])).all()
     assert scores[["p_value", "p_corrected", "p_ceiling"]].notna().all(axis=None)
     assert set(scores["resampled"]) == {"dual"}
-    comparisons = pd.read_csv(run.folder / "comparisons.csv")
+    comparisons = run.comparisons
     assert len(comparisons) == 6
     assert set(comparisons["correction"]) == {"fdr"}
-    choices = pd.read_csv(run.folder / "choices.csv")
+    choices = run.choices
     assert list(choices["part"]) == [1, 2]
     parts = pd.read_csv(run.folder / "parts.csv")
     stimuli = parts[parts["kind"] == "stimulus"]

@@ -7,7 +7,15 @@ import pytest
 
 from lens_pipeline.digests import FileStamp
 from lens_pipeline.errors import StoreError
-from lens_pipeline.pipeline.record import RECORD, Record, Slice, places, read_record, write_record
+from lens_pipeline.pipeline.record import (
+    FORMAT,
+    RECORD,
+    Record,
+    Slice,
+    places,
+    read_record,
+    write_record,
+)
 
 WHOLE = Record(
     config={"layers": ["auto"]},
@@ -43,7 +51,9 @@ def test_no_record_is_none(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "a": 2}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", f'{{"format": {FORMAT}}}', f'{{"format": {FORMAT}, "a": 2}}']
+)
 def test_a_damaged_record_is_told(tmp_path: Path, text: str) -> None:
     """The sentence names the file and what to do."""
     (tmp_path / RECORD).write_text(text)

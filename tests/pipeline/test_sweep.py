@@ -2,9 +2,9 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,21 +14,8 @@ import xarray as xr
 from lens_pipeline.pipeline.cli import main
 from tests.pipeline.test_cli import COMMAND, TINY
 
-MORE = """
-def other():
-    torch.manual_seed(1)
-    return Tiny()
-"""
 SETTINGS = [word for word in TINY if not word.startswith("model.target")]
 SWEEP = ["-m", *SETTINGS, "model.target=tiny_net:net,tiny_net:other", "layers=[conv],[cell]"]
-
-
-@pytest.fixture
-def nets(study: Path) -> Path:
-    """The study with two networks."""
-    with (study / "tiny_net.py").open("a") as file:
-        file.write(MORE)
-    return study
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -139,38 +126,55 @@ def test_one_executor_for_all(nets: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 @pytest.mark.parametrize("executor", ["serial", "dask"])
 def test_a_stopped_sweep_goes_on(
-    nets: Path, executor: str, number: signal.Signals, code: int
+    nets: Path,
+    executor: str,
+    number: signal.Signals,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever stops it, finished shards are kept and only what is missing is done."""
+    """Finished shards are kept, what is missing is done: the store of an undisturbed sweep."""
     source = (nets / "tiny_net.py").read_text()
-    (nets / "tiny_net.py").write_text(
-        "import time\n" + source.replace("x = torch.relu", "time.sleep(0.2); x = torch.relu")
+    slow = "import os, time\n" + source.replace(
+        "x = torch.relu", "time.sleep(float(os.environ.get('TINY_SLEEPS', 0))); x = torch.relu"
     )
-    words = [*COMMAND, *SWEEP, "layers=[conv]", "run.folder=out", f"executor={executor}"]
-    told = nets / "told.txt"
+    (nets / "tiny_net.py").write_text(slow)
+    words = [*SWEEP, "layers=[conv]"]
+    assert _stopped([*words, "run.folder=out", f"executor={executor}"], number, nets) == code
+    kept = shards(nets / "out")
+    assert 1 <= len(kept) < 12
+    assert main([*words, "run.folder=out"]) == 0
+    after = shards(nets / "out")
+    assert kept.items() <= after.items()
+    assert main([*words, "run.folder=whole"]) == 0
+    for one, other in zip(job_folders(nets / "out"), job_folders(nets / "whole"), strict=True):
+        with (
+            xr.open_datatree(one / "activations.nc") as mine,
+            xr.open_datatree(other / "activations.nc") as others,
+        ):
+            # their attributes hold what each run measured of the model
+            assert mine.equals(others)
+    main(["status", "out"])
+    assert "2 jobs: 2 done" in capsys.readouterr().out
+
+
+def _stopped(words: list[str], number: signal.Signals, folder: Path) -> int:
+    """Start a sweep with a slow network, stop it after three stimuli, return its exit code."""
+    told = folder / "told.txt"
     # a file, since workers of a killed run hold a pipe open until they have noticed
-    with told.open("w") as screen, subprocess.Popen(words, stderr=screen) as run:
+    with (
+        told.open("w") as screen,
+        subprocess.Popen(
+            [*COMMAND, *words], stderr=screen, env={**os.environ, "TINY_SLEEPS": "0.2"}
+        ) as run,
+    ):
         while run.poll() is None and "extracting 3/" not in told.read_text():
             time.sleep(0.05)
         run.send_signal(number)
     rest = told.read_text()
-    assert run.returncode == code
-    assert ("the same command goes on from there" in rest) == (code == 130)
-    assert "Traceback" not in rest
-    kept = shards(nets / "out")
-    assert 1 <= len(kept) < 12
-    again = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    after = shards(nets / "out")
-    assert kept.items() <= after.items()
-    assert len(after) == 12
-    status = subprocess.run(
-        [sys.executable, "-m", "lens_pipeline", "status", "out"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "2 jobs: 2 done" in status.stdout
+    assert "Traceback" not in rest, rest
+    assert ("the same command goes on from there" in rest) == (run.returncode == 130), rest
+    return run.returncode

@@ -1,103 +1,119 @@
-"""Trained and random SqueezeNets against IT on the 92 images; see README.md beside this file."""
+"""The study it92: does training or recurrence make late layers look like inferior temporal cortex.
+
+A trained SqueezeNet, untrained ones, and CORnet-S with all its passes see the 92 object images and
+are compared with human and monkey IT and with 15-subject fMRI of early visual cortex and IT. The
+README beside this file says what the folder of data holds and what came out.
+
+  python workflows/it92/study.py DATA --weights squeezenet1_1.pth --recurrent cornet_s.pth
+  python workflows/it92/study.py DATA --weights default --recurrent none --workers 4
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import steps
+from guarded import compared
+from images92 import BRAINS, FILES, job, network_of, seen
+from pictures import guarded_figure, layers_figure
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import argparse
+    from collections.abc import Sequence
 
-    import pandas as pd
-
-# set of images -> references that were measured with it
-REFERENCES = {
-    "images_grey": ("rdms_it.npz:human_IT", "rdms_it.npz:monkey_IT"),
-    "images_white": ("fmri/fmri_IT_RDMs.npz", "fmri/fmri_EVC_RDMs.npz"),
-}
+TRAINED, UNTRAINED, RECURRENT = "SqueezeNet trained", "SqueezeNet untrained", "CORnet-S"
+CORNET_LAYERS = "[V1.output,V2.output,V4.output,IT.output,decoder.avgpool]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every network on every set of images, then write the table and the figure."""
-    from lens_pipeline.pipeline.cli import main as lens_pipeline
-
+    """Run every network on both sets of images, then write the tables, figures and page."""
     options = _options(arguments)
-    folders = []
-    for network, settings in _networks(options):
-        for images, references in REFERENCES.items():
-            folder = options.output / f"{network}-{images}"
-            chosen = ",".join(str(options.data / reference) for reference in references)
-            code = lens_pipeline(
-                [
-                    "experiment=it92",
-                    *settings,
-                    f"stimuli.root={options.data / images}",
-                    f"rsa.reference=[{chosen}]",
-                    f"run.folder={folder}",
-                ]
-            )
-            if code:
-                return code
-            folders.append((network, folder))
-    _write(options.output, folders)
-    return 0
+    return steps.reported(lambda: _study(options))
+
+
+def _study(options: argparse.Namespace) -> bool:
+    steps.check_there(options.data, FILES)
+    steps.check_trained("--weights", options.weights, instead="--seeds gives untrained networks")
+    steps.check_weights("--recurrent", options.recurrent)
+    networks, families = _networks(options), _families(options)
+    settings = (*steps.executor(options.workers), *options.settings)
+    study = steps.Study("it92", options.output, settings)
+    jobs = {
+        job(network, images): [*settings, *seen(options.data, images)]
+        for network, settings in networks.items()
+        for images in BRAINS
+    }
+    folders = steps.run_jobs(study, jobs)
+    return folders is not None and _conclude(options.output, folders, families)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder of the 92-image data")
-    parser.add_argument("--weights", default="default", help="state dict of squeezenet1_1")
-    parser.add_argument("--output", type=Path, default=Path("runs/it92"))
-    parser.add_argument("--seeds", type=int, default=5, help="number of random networks")
-    return parser.parse_args(arguments)
+    parser = steps.parser(__doc__ or "", data="folder of the 92-image data", output="runs/it92")
+    parser.add_argument(
+        "--weights", default="default", help="state dict of squeezenet1_1 (default: published)"
+    )
+    parser.add_argument(
+        "--recurrent",
+        default="default",
+        help="state dict of cornet_s; default: published; random: untrained; none: left out",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of untrained networks")
+    return parser.parse_intermixed_args(arguments)
 
 
-def _networks(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
-    yield "trained", [f"model.weights={options.weights}"]
+def _networks(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the settings of each network."""
+    networks = {TRAINED: ["model=squeezenet1_1", f"model.weights='{options.weights}'"]}
     for seed in range(options.seeds):
-        yield f"random{seed}", ["model.weights=random", f"model.seed={seed}"]
+        networks[f"{UNTRAINED} {seed}"] = [
+            *("model=squeezenet1_1", "model.weights=random", f"model.seed={seed}"),
+        ]
+    if options.recurrent != "none":
+        networks[_recurrent(options)] = [
+            *("model=cornet_s", f"model.weights='{options.recurrent}'", f"layers={CORNET_LAYERS}"),
+        ]
+    return networks
 
 
-def _write(output: Path, folders: list[tuple[str, Path]]) -> None:
-    import pandas as pd
-
-    tables = [pd.read_csv(folder / "scores.csv").assign(network=name) for name, folder in folders]
-    scores = pd.concat(tables, ignore_index=True)
-    scores["trained"] = scores["network"] == "trained"
-    scores.to_csv(output / "study.csv", index=False)
-    _draw(scores, output / "study.png")
-    best = scores.pivot_table("score", "reference", "trained", aggfunc="max")
-    print(best.rename(columns={True: "trained, best layer", False: "random, best of all"}))
-    print(f"wrote {output / 'study.csv'} and {output / 'study.png'}")
+def _families(options: argparse.Namespace) -> dict[str, list[str]]:
+    families = {TRAINED: [TRAINED]}
+    if options.recurrent != "none":
+        families[_recurrent(options)] = [_recurrent(options)]
+    if options.seeds:
+        families[UNTRAINED] = [f"{UNTRAINED} {seed}" for seed in range(options.seeds)]
+    return families
 
 
-def _draw(scores: pd.DataFrame, path: Path) -> None:
-    from matplotlib.figure import Figure
+def _recurrent(options: argparse.Namespace) -> str:
+    return f"{RECURRENT} {'untrained' if options.recurrent == 'random' else 'trained'}"
 
-    references = list(dict.fromkeys(scores["reference"]))
-    figure = Figure(figsize=(4 * len(references), 4), layout="constrained")
-    panels = figure.subplots(1, len(references), squeeze=False)[0]
-    for axes, reference in zip(panels, references, strict=True):
-        table = scores[scores["reference"] == reference]
-        for network, line in table.groupby("network", sort=False):
-            trained = network == "trained"
-            axes.plot(
-                line["layer"],
-                line["score"],
-                "o-",
-                color="#1f4e9c" if trained else "#999999",
-                label="trained" if trained else "random" if network == "random0" else None,
-            )
-        ceiling = table.iloc[0][["ceiling_lower", "ceiling_upper"]]
-        if ceiling.notna().all():
-            axes.axhspan(*ceiling, color="#dddddd", label="noise ceiling")
-        axes.axhline(0, color="black", linewidth=0.8)
-        axes.set(title=reference, ylabel="Spearman rho with the reference RDM")
-        axes.tick_params(axis="x", rotation=45)
-        axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+
+def _conclude(output: Path, folders: dict[str, Path], families: dict[str, list[str]]) -> bool:
+    """Compare the networks on each set of images, and write what was found."""
+    pairs = [(TRAINED, family) for family in families if family != TRAINED]
+    found = compared(
+        [
+            {name: folders[job(name, images)] for jobs in families.values() for name in jobs}
+            for images in BRAINS
+        ],
+        families,
+        pairs,
+    )
+    scores = steps.all_scores(folders)
+    scores["job"] = scores["job"].map(network_of)
+    steps.write_tables(output, study=scores, guarded=found.scores, differences=found.differences)
+    plain = [UNTRAINED, f"{RECURRENT} untrained"]
+    title = "Likeness to visual cortex at the layer and pass that other images chose"
+    figure = guarded_figure(found.scores, title=title, plain=plain)
+    steps.write_figure(output, "scores_guarded", figure, found.scores)
+    title = "Likeness of every layer and pass to visual cortex, with intervals; not guarded"
+    figure = layers_figure(scores, families=families, title=title, plain=plain)
+    steps.write_figure(output, "scores_layers", figure, scores)
+    print(found.scores[["reference", "family", "score", "ci_low", "ci_high", "chosen"]].to_string())
+    return steps.write_pages(output, folders)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -122,7 +123,8 @@ def _settings(executor: str, workers: int) -> Iterator[list[str]]:
         from distributed import LocalCluster
 
         words = {"dashboard_address": "127.0.0.1:0", "threads_per_worker": 1}
-        with LocalCluster(n_workers=workers, **words) as cluster:
+        # what it has to say when it closes is of no use
+        with LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **words) as cluster:
             yield ["executor=address", f"executor.address={cluster.scheduler_address}"]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lens_pipeline.rsa.comparison import in_order
-from lens_pipeline.rsa.inference.asked import parting_for, scheme_for
+from lens_pipeline.rsa.inference.asked import parting_for, resampled_whole, scheme_for
 from lens_pipeline.rsa.inference.bootstrap import evaluate
 from lens_pipeline.rsa.inference.choice import choose
 from lens_pipeline.rsa.inference.columns import ADDED, CHOSEN, COMPARED, FITTED_MODELS, PARTED
@@ -89,9 +89,11 @@ def inference(
             joined = _joined(rdm_set, reference, groups or {}, measure=measure)
             report = partial(done, f"{reference.name}, {measure}")
             if joined.places:
-                _bootstrapped(joined, rows[0], rows[1], asked=asked, done=report)
-                _chosen(joined, rows[2], rows[3], asked=asked)
-                rows[4].extend(_fitted_rows(joined, asked=asked))
+                facts = {"measure": measure, "name": reference.name}
+                of_it = resampled_whole(asked, n_stimuli=len(joined.ids), **facts)
+                _bootstrapped(joined, rows[0], rows[1], asked=of_it, done=report)
+                _chosen(joined, rows[2], rows[3], asked=of_it)
+                rows[4].extend(_fitted_rows(joined, asked=of_it))
     columns = ((*_KEY, *ADDED), COMPARED, CHOSEN, PARTED, FITTED_MODELS)
     return Inference(*(_frame(*pair) for pair in zip(rows, columns, strict=True)))
 

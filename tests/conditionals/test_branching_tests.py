@@ -1,0 +1,114 @@
+"""What the tests of conditionals read: and, or, not, a walrus, a helper, a Python value."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lens_pipeline.conditionals.branching import conditionals
+from tests.conditionals.tiny import DOWN, UP, only, ran, run
+
+
+def bare_and(a: Tensor, b: Tensor) -> Tensor:
+    if a and b:
+        return a.sin()
+    return a.cos()
+
+
+def bare_or_not(a: Tensor, b: Tensor) -> Tensor:
+    if a or not b:
+        return a.sin()
+    return a.cos()
+
+
+def called_and(a: Tensor, b: Tensor) -> Tensor:
+    if (a > 0).all() and (b > 0).all():
+        return a.sin()
+    return a.cos()
+
+
+def not_both(a: Tensor, b: Tensor) -> Tensor:
+    if not (a > 0 and b > 0):
+        return a.sin()
+    return a.cos()
+
+
+ON, OFF = torch.tensor(1.0), torch.tensor(0.0)
+
+
+@pytest.mark.parametrize(
+    ("forward", "a", "b", "n_reads", "taken"),
+    [
+        (bare_and, ON, ON, 2, "then"),
+        (bare_and, ON, OFF, 2, "else"),
+        (bare_and, OFF, ON, 1, "else"),
+        (bare_or_not, ON, ON, 1, "then"),
+        (bare_or_not, OFF, OFF, 2, "then"),
+        (bare_or_not, OFF, ON, 2, "else"),
+        (called_and, ON, ON, 2, "then"),
+        (called_and, ON, OFF, 2, "else"),
+        (called_and, OFF, ON, 1, "else"),
+        (not_both, ON, ON, 2, "else"),
+        (not_both, ON, OFF, 2, "then"),
+        (not_both, OFF, ON, 1, "then"),
+    ],
+)
+def test_and_or_not(forward, a: Tensor, b: Tensor, n_reads: int, taken: str) -> None:
+    """Operands of one test are reads of one conditional; an arm without Ops is told by values."""
+    traced = run(forward, a, b)
+    found = only(traced)
+    assert (len(found.tests[0].reads), found.taken) == (n_reads, taken)
+    assert ran(traced, found) == (["sin"] if taken == "then" else [])
+
+
+def test_operand_that_is_no_tensor() -> None:
+    """Where a Python value has the last word, the Ops tell the arm, or nothing does."""
+
+    def forward(x: Tensor, *, extra: bool) -> Tensor:
+        if x.sum() > 0 and extra:
+            return x.sin()
+        return x
+
+    assert only(run(lambda x: forward(x, extra=True), UP)).taken == "then"
+    assert only(run(lambda x: forward(x, extra=False), UP)).taken is None
+    assert only(run(lambda x: forward(x, extra=False), DOWN)).taken == "else"
+
+
+def test_walrus() -> None:
+    """A number that is named while it is tested is tested."""
+
+    def forward(x: Tensor) -> Tensor:
+        if (total := x.sum().item()) > 3.5:
+            return x.sin()
+        if flag := x.sum() > 1:
+            return x * total * flag
+        return x
+
+    first, second = conditionals(run(forward, UP))
+    assert (first.taken, second.taken) == ("else", "then")
+    assert first.tests[0].text == "(total := x.sum().item()) > 3.5"
+
+
+def positive(x: Tensor) -> Tensor:
+    return x.sum() > 0
+
+
+def surely_positive(x: Tensor) -> bool:
+    return bool(x.sum() > 0)
+
+
+@pytest.mark.parametrize("helper", [positive, surely_positive, lambda x: (x.sum() > 0).item()])
+def test_condition_in_a_helper(helper) -> None:
+    """What a function returns into a test is tested there, a tensor or a truth value."""
+
+    def forward(x: Tensor) -> Tensor:
+        if helper(x):
+            return x.sin()
+        return x.cos()
+
+    traced = run(forward, UP)
+    found = only(traced)
+    assert (found.taken, ran(traced, found)) == ("then", ["sin"])
+    assert found.function.endswith("forward")
+    assert only(run(forward, DOWN)).taken == "else"
