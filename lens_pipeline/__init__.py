@@ -35,7 +35,7 @@ __all__ = [
     "validate",
     "write_table",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "to_pandas": "lens_pipeline.tables",
