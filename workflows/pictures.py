@@ -176,7 +176,7 @@ def _draw_layers(
             xs = [at[_place(row)] for _, row in line.iterrows()]
             bars = [line["score"] - line["ci_low"], line["ci_high"] - line["score"]]
             axes.errorbar(
-                xs, line["score"], yerr=None if family in plain else np.array(bars), color=colour,
+                xs, line["score"], yerr=None if family in plain else np.clip(bars, 0, None), color=colour,
                 marker="o", markersize=4, linewidth=1.4, elinewidth=1, label=label,
                 zorder=2 if family in plain else 3,
             )  # fmt: skip

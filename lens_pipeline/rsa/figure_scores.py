@@ -147,7 +147,8 @@ def _bars(group: pd.DataFrame) -> Doubles | None:
     """Return the lengths of the bars below and above the points, or None."""
     if "ci_low" in group and group["ci_low"].notna().any():
         below, above = group["score"] - group["ci_low"], group["ci_high"] - group["score"]
-        return np.array([below, above], dtype=float)
+        # an end may pass the score by a rounding
+        return np.array([below, above], dtype=float).clip(0)
     return None if group["sem"].isna().all() else group["sem"].to_numpy(float)
 
 

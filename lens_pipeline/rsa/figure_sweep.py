@@ -133,7 +133,7 @@ def _twins(axes: Axes, rows: pd.DataFrame, *, models: list[str]) -> None:
     groups = rows.groupby("model", sort=False)["score"]
     places = [models.index(str(model)) + 0.12 for model in groups.groups]
     mean = groups.mean().to_numpy()
-    ends = np.array([mean - groups.min(), groups.max() - mean])
+    ends = np.array([mean - groups.min(), groups.max() - mean]).clip(0)
     axes.errorbar(
         places,
         mean,

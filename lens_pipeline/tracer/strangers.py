@@ -40,7 +40,8 @@ def strangers(ops: Iterable[RawOp], since: list[Any]) -> Iterator[str]:
         (op, ref.tensor)
         for op in ops
         for ref in references((op.call.args, op.call.kwargs))
-        if isinstance(ref, ConstantRef)
+        # forward may make a parameter, whose constructor is no call that could be seen
+        if isinstance(ref, ConstantRef) and not isinstance(ref.tensor, torch.nn.Parameter)
     ]
     made = _tensors_made(since) if constants else frozenset()
     for op, tensor in constants:

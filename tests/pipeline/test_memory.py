@@ -19,7 +19,7 @@ MEGABYTE = 1 << 20
 
 # Probe and first task in a process of its own: what is announced, and the peak of all of it.
 SCRIPT = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
 from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.inputs import find_inputs
@@ -33,7 +33,8 @@ plan, probed = plan_run(config, inputs, folder=folder, earlier=None)
 orders = Orders(probed.loaded.spec, probed.structure, "cpu", 1, folder, attributes(plan))
 with extracting({"": orders}, "", loaded=probed.loaded) as work:
     work(plan.tasks[0], lambda *_: None)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# not getrusage, which remembers the memory of the process that this one was started from
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 print(json.dumps([plan.outline.need.peak(config.runtime.batch_size), peak]))
 """
 

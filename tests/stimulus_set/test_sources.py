@@ -126,7 +126,7 @@ def test_each_source_has_a_config(source):
     config = yaml.safe_load((conf_folder() / "stimuli" / f"{source}.yaml").read_text())
     assert config == {
         "source": source, "name": source, "root": None, "table": None, "on_error": "stop",
-        "limit": None,
+        "limit": None, "cache": "auto", "cache_size": "8GB",
     }  # fmt: skip
 
 

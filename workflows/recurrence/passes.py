@@ -132,7 +132,7 @@ def _draw(axes: Axes, net: pd.DataFrame, twin: pd.DataFrame, *, areas: Sequence[
         by_pass = net[net["layer"] == area].groupby("pass")[["score", "ci_low", "ci_high"]].mean()
         xs = x + np.arange(len(by_pass))
         mean = by_pass["score"]
-        bars = np.array([mean - by_pass["ci_low"], by_pass["ci_high"] - mean])
+        bars = np.array([mean - by_pass["ci_low"], by_pass["ci_high"] - mean]).clip(0)
         axes.errorbar(
             xs, mean, yerr=bars, color=colours[area], marker="o", markersize=5, linewidth=1.6,
             elinewidth=1, zorder=3,
