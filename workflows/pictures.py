@@ -174,7 +174,8 @@ def _draw_layers(
         label = "untrained" if family in plain else family
         for _, line in rows[rows["job"].isin(families[family])].groupby("job", sort=False):
             xs = [at[_place(row)] for _, row in line.iterrows()]
-            bars = np.clip([line["score"] - line["ci_low"], line["ci_high"] - line["score"]], 0, None)
+            ends = [line["score"] - line["ci_low"], line["ci_high"] - line["score"]]
+            bars = np.clip(ends, 0, None)
             axes.errorbar(
                 xs, line["score"], yerr=None if family in plain else bars, color=colour,
                 marker="o", markersize=4, linewidth=1.4, elinewidth=1, label=label,
