@@ -36,13 +36,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise StoreError(
-            f"Could not write {path}: {error.strerror or error}; nothing of it was kept, so make "
-            f"room or choose another place and give the same command again."
-        ) from error
+        raise not_written(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: OSError) -> StoreError:
+    """Return the error that says why `path` was not written, nothing of it having been kept."""
+    return StoreError(
+        f"Could not write {path}: {error.strerror or error}; nothing of it was kept, so make "
+        f"room or choose another place and give the same command again."
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import shutil
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.atomic import sync
+from lens_pipeline.atomic import not_written, sync
 from lens_pipeline.errors import StoreError
 from lens_pipeline.store.repacking import (
     OF_SHARDS,
@@ -53,10 +53,7 @@ def repack_zarr(folder: Path, out: Path, *, done: Callable[[int], None] = lambda
         place.rename(out)
         sync(out.parent)
     except OSError as error:
-        raise StoreError(
-            f"Could not write {out}: {error.strerror or error}; nothing of it was kept, so make "
-            f"room or choose another place and give the same command again."
-        ) from error
+        raise not_written(out, error) from error
     finally:
         with suppress(OSError):
             shutil.rmtree(place, ignore_errors=True)
