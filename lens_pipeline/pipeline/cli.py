@@ -16,8 +16,18 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.errors import ConfigError, LensError, nearest
+from lens_pipeline.errors import ConfigError, LensError
 from lens_pipeline.pipeline.commands import COMMANDS
+from lens_pipeline.pipeline.flags import flags_and_others
+from lens_pipeline.pipeline.mistakes import (
+    check_launcher,
+    several_values,
+    unknown_choice,
+    unknown_command,
+    unknown_setting,
+    unreadable,
+)
+from lens_pipeline.runtime.pages import keep_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,16 +38,6 @@ if TYPE_CHECKING:
 
 _OK, _REFUSED, _INTERRUPTED = 0, 2, 130
 
-# Hydra's own flags, so that a mistyped one gets a sentence instead of a page of usage.
-_HYDRA_FLAGS = (
-    *("--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
-    *("--multirun", "-m", "--shell-completion", "-sc", "--config-path", "-cp"),
-    *("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"),
-)
-_OUR_FLAGS = ("--help", "-h", "--version", "--debug")
-# Hydra's own way to another machine, which would start a process, or a cluster, for each job.
-_LAUNCHER = re.compile(r"[~+]*hydra[/.]launcher\b")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the command line and return its exit code.
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0; 1 where `validate` found something wrong; 2 for what is refused; 130 when interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        # not where another program calls this function: it is for a whole process
+        keep_pages()
     debug = "--debug" in words
     try:
         return _dispatch([word for word in words if word != "--debug"], debug=debug)
@@ -71,47 +74,26 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
 
         print(f"lens-pipeline {__version__}")
         return _OK
-    _check_flags(words)
-    _check_launcher(words)
-    command, rest = _split_command(words)
+    flags, others = flags_and_others(words)
+    check_launcher(others)
+    command, rest = _split_command(others)
     word = COMMANDS[command]
     with _messages():
         if word.composed:
-            return _with_hydra(word, rest, debug=debug)
+            return _with_hydra(word, [*flags, *rest], debug=debug)
         assert word.bare
-        return word.bare(rest)
-
-
-def _check_flags(words: Sequence[str]) -> None:
-    known = (*_HYDRA_FLAGS, *_OUR_FLAGS)
-    for word in words:
-        flag = word.partition("=")[0]
-        if flag.startswith("-") and flag not in known:
-            raise ConfigError(f"There is no option {flag}; {nearest(flag, known)}.")
-
-
-def _check_launcher(words: Sequence[str]) -> None:
-    for word in words:
-        if _LAUNCHER.match(word) and word != "hydra/launcher=basic":
-            raise ConfigError(
-                f"{word} is not for this program, in which one cluster serves a whole sweep: give "
-                "executor=dask, address, slurm, pbs or sge."
-            )
+        return word.bare([*flags, *rest])
 
 
 def _split_command(words: list[str]) -> tuple[str, list[str]]:
-    """Take the first word or two for a command if it can be no override and no flag."""
-    if not words or words[0].startswith(("-", "~", "+")) or "=" in words[0]:
+    """Take the first word or two for a command if it can be no override."""
+    if not words or words[0].startswith(("~", "+")) or "=" in words[0]:
         return "run", words
     for n_words in (2, 1):
         command = " ".join(words[:n_words])
         if command in COMMANDS:
             return command, words[n_words:]
-    group = [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{words[0]} ")]
-    if group:
-        given = words[1] if len(words) > 1 else ""
-        raise ConfigError(f"{words[0]} takes one of {', '.join(group)}, not {given!r}.")
-    raise ConfigError(f"There is no command {words[0]!r}; {nearest(words[0], COMMANDS)}.")
+    raise unknown_command(words)
 
 
 def _with_hydra(word: Word, words: list[str], *, debug: bool) -> int:
@@ -235,28 +217,26 @@ def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"There is no {group}={name}; {nearest(name, error.options)}."
+        return unknown_choice(group, name, error.options)
     if isinstance(error, OverrideParseException):
-        return (
-            f"Cannot read {error.override!r}: a setting is written name=value, and a value with "
-            f"spaces or any of ()[]{{}}=,' is quoted twice, as in 'name=\"a value\"'."
-        )
-    if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
-        return _unknown_setting(unknown[1])
-    if ambiguous := re.search(r"Ambiguous value for argument '([^']+?)=([^']*)'", text):
-        name, value = ambiguous.groups()
-        return (
-            f"{name}={value} is ambiguous: write {name}=[{value}] for a list, or add -m to sweep."
-        )
-    if missing := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{missing[1]} has to be given: add {missing[1]}=... to the command."
+        return unreadable(error.override or "")
+    for pattern, sentence in _SENTENCES.items():
+        if found := re.search(pattern, text):
+            return sentence(*found.groups())
     return text
 
 
-def _unknown_setting(name: str) -> str:
-    from lens_pipeline.pipeline.config import setting_names
-
-    return f"There is no setting {name}; {nearest(name, setting_names())}."
+# what Hydra or OmegaConf says -> the sentence for what it names
+_SENTENCES: dict[str, Callable[..., str]] = {
+    r"Could not (?:override|delete from config\.) '([^']+)'": unknown_setting,
+    r"Ambiguous value for argument '([^']+?)=([^']*)'": several_values,
+    r"Missing mandatory value: .*?full_key: (\S+)": "{0} has to be given: add {0}=... to the command.".format,
+    r"Multiple values for ([^.\s]+)\.": "{0} is there already: write {0}=..., without +.".format,
+    r"An item is already at '([^']+)'": "{0} is there already: write {0}=..., without +.".format,
+    r"Interpolation key '([^']+)' not found": "${{{}}} names no setting.".format,
+    r"Additional config directory '(.*)' not found": "There is no folder {} of configs.".format,
+    r"Cannot find primary config '([^']+)'": "There is no config {} to begin with.".format,
+}
 
 
 def _report(error: BaseException, *, debug: bool) -> None:

@@ -9,7 +9,10 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import dask
 from distributed import WorkerPlugin, get_worker
+
+from lens_pipeline.runtime.pages import keep_pages
 
 if TYPE_CHECKING:
     from lens_pipeline.pipeline.executors import Setup, Work
@@ -37,6 +40,7 @@ class Prepared(WorkerPlugin):
         """Make the worker ready; nothing is entered yet."""
         self._worker = worker
         if self._ours:
+            keep_pages()
             _keep_quiet()
         # One task at a time: a model is not made to be called by two threads.
         self._lock = threading.Lock()
@@ -49,8 +53,11 @@ class Prepared(WorkerPlugin):
         self._leave()
 
     def perform(self, queue: str, task: Any) -> Any:
-        """Do one task, entering the setup of its queue if that of another is held."""
-        with self._lock:
+        """Do one task, entering the setup of its queue if that of another is held.
+
+        Left to itself, xarray in a worker would lock files and compute through the cluster.
+        """
+        with self._lock, dask.config.set(scheduler="threads"):
             if self._work is None or self._queue != queue:
                 self._leave()
                 self._work = self._stack.enter_context(self._setup(queue))

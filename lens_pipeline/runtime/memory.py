@@ -6,6 +6,8 @@ import gc
 
 import torch
 
+from lens_pipeline.runtime.pages import give_back
+
 # Beside the exceptions' own classes: torch's CPU allocator raises a bare RuntimeError.
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc")
 
@@ -24,5 +26,6 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 def free_memory() -> None:
     """Give back what a failed batch has left, once its exception is gone."""
     gc.collect()
+    give_back()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

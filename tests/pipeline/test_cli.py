@@ -225,3 +225,17 @@ def test_an_interrupted_run_goes_on(
     after = {path.name: path.stat().st_mtime_ns for path in (study / "out/shards").glob("*.nc")}
     assert kept.items() <= after.items()
     assert len(after) == 6
+
+
+def test_pages_are_kept_for_a_process_of_its_own_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that calls main with arguments keeps its allocator as it was."""
+    calls: list[str] = []
+    monkeypatch.setattr("lens_pipeline.pipeline.cli.keep_pages", lambda: calls.append("kept"))
+    assert main(["--version"]) == 0
+    assert not calls
+    monkeypatch.setattr("sys.argv", ["lens-pipeline", "--version"])
+    assert main() == 0
+    assert calls == ["kept"]
+    assert capsys.readouterr().out.count("lens-pipeline") == 2
