@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lens_pipeline.pipeline.open_run import open_run
     from lens_pipeline.pipeline.partitioning import partition
     from lens_pipeline.pipeline.replaying import replay
+    from lens_pipeline.runtime.pages import keep_pages
     from lens_pipeline.tables import to_pandas, write_table
     from lens_pipeline.tracing import Inputs, keep_selected, trace
     from lens_pipeline.validation.checking import validate
@@ -24,6 +25,7 @@ __all__ = [
     "Inputs",
     "__version__",
     "draw",
+    "keep_pages",
     "keep_selected",
     "open_run",
     "page",
@@ -44,6 +46,7 @@ _HOMES = {
     "keep_selected": "lens_pipeline.tracing",
     "validate": "lens_pipeline.validation.checking",
     "write_table": "lens_pipeline.tables",
+    "keep_pages": "lens_pipeline.runtime.pages",
     "draw": "lens_pipeline.drawing.static",
     "page": "lens_pipeline.drawing.page.writing",
     "summary": "lens_pipeline.drawing.summary",
