@@ -136,20 +136,25 @@ def _near(name: str, names: Sequence[str]) -> str:
     return f"{nearest(name, names)}."
 
 
-def conclude(output: Path, folders: Mapping[str, Path], which: Networks, *, title: str) -> bool:
+def conclude(
+    output: Path, folders: Mapping[str, Path], which: Networks, *, question: str, title: str
+) -> bool:
     """Compare the networks, write tables, figures and pages, and say what was found."""
     import steps
+    from answers import GUARDED, LAYERS, answer, conclusions
     from guarded import compared
     from pictures import guarded_figure, layers_figure
 
     found = compared([folders], which.families, which.pairs)
     table, scores = architecture_table(found), steps.all_scores(folders)
+    said = conclusions({"guarded comparison of networks": found.differences})
     steps.write_tables(
         output,
         study=scores,
         guarded=found.scores,
         differences=found.differences,
         architectures=table,
+        conclusions=said,
     )
     plain = [family for family in which.families if family.endswith(" untrained")]
     means = found.scores.groupby("family")["score"].mean()
@@ -157,8 +162,9 @@ def conclude(output: Path, folders: Mapping[str, Path], which: Networks, *, titl
     ranked = found.scores.set_index("family").loc[best].reset_index()
     figure = guarded_figure(ranked, title=title, plain=plain)
     steps.write_figure(output, "scores_guarded", figure, ranked)
-    words = "Scores of every layer and pass, with intervals; not guarded"
+    words = "Scores of every layer and pass"
     figure = layers_figure(scores, families=which.families, title=words, plain=plain)
     steps.write_figure(output, "scores_layers", figure, scores)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-    return steps.write_pages(output, folders)
+    figures = {"scores_guarded": GUARDED, "scores_layers": LAYERS}
+    told = answer(question, found, says=said["says"].tolist(), figures=figures)
+    return steps.write_pages(output, folders, told)

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from answers import short_names
 
 from lens_pipeline.rsa.comparison import COMPARISONS
 from lens_pipeline.rsa.figures import HEAD, INK, new_figure, stamp_height
@@ -27,30 +28,45 @@ GREY = "#8c8c8c"
 _CEILING = "#dfe8dc"
 # inches
 _LEFT, _RIGHT, _PANEL, _GAP, _ROW = 2.1, 0.25, 3.1, 0.35, 0.34
-_FOOT, _TOP = 0.55, 0.3
+_FOOT, _TOP, _HIGH = 0.55, 0.3, 1.9
+# panels side by side at most, so that a page shows them at a size that can be read
+_ABREAST = 3
+
+
+def columns_for(n_panels: int) -> int:
+    """Return how many panels stand side by side, rows being as even as can be.
+
+    >>> [columns_for(n) for n in range(1, 8)]
+    [1, 2, 3, 2, 3, 3, 3]
+    """
+    return math.ceil(n_panels / math.ceil(n_panels / _ABREAST))
 
 
 def guarded_figure(
     scores: pd.DataFrame, *, title: str, stamp: str = "", plain: Sequence[str] = ()
 ) -> Figure:
     """Draw a table of guarded scores: a panel per reference, a row per family, grey for `plain`."""
-    references = list(dict.fromkeys(scores["reference"]))
+    references = short_names(scores["reference"])
     families = list(dict.fromkeys(scores["family"]))
     measure = str(scores["measure"].iloc[0])
-    width = _LEFT + _RIGHT + len(references) * (_PANEL + _GAP)
-    inner = _ROW * (len(families) + 0.6)
-    foot = _FOOT + stamp_height(stamp, width)
-    height = HEAD + _TOP + inner + foot
+    columns = columns_for(len(references))
+    n_rows = math.ceil(len(references) / columns)
+    width = _LEFT + _RIGHT + columns * (_PANEL + _GAP)
+    inner = _ROW * (len(families) + 0.9)
+    each, foot = _TOP + inner + _FOOT, stamp_height(stamp, width)
+    height = HEAD + n_rows * each + foot
     figure = new_figure(width, height, title=title, stand_in=stamp)
     low, high = _ends(scores)
-    for column, reference in enumerate(references):
+    for place, (reference, short) in enumerate(references.items()):
+        row, column = divmod(place, columns)
         left = _LEFT + column * (_PANEL + _GAP)
-        axes = figure.add_axes((left / width, foot / height, _PANEL / width, inner / height))
+        bottom = foot + (n_rows - 1 - row) * each + _FOOT
+        axes = figure.add_axes((left / width, bottom / height, _PANEL / width, inner / height))
         rows = scores[scores["reference"] == reference].set_index("family").reindex(families)
         _draw_rows(axes, rows, plain=plain)
-        axes.set(xlim=(low, high), ylim=(len(families) - 0.3, -0.9))
+        axes.set(xlim=(low, high), ylim=(len(families) - 0.3, -1.2))
         axes.set_yticks(range(len(families)), families if not column else [])
-        axes.set_title(reference, loc="left", fontsize=9, color=INK)
+        axes.set_title(short, loc="left", fontsize=9, color=INK)
         axes.set_xlabel(COMPARISONS[measure].label, fontsize=9, color=INK)
         axes.tick_params(labelsize=8, length=0, axis="y")
         axes.tick_params(labelsize=8, axis="x")
@@ -71,7 +87,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, *, plain: Sequence[str]) -> None:
     if len(band):
         axes.axvspan(*band.iloc[0].tolist(), color=_CEILING, zorder=0)
         axes.text(
-            float(band.iloc[0].mean()), -0.55, "noise ceiling", ha="center", fontsize=7,
+            float(band.iloc[0].mean()), -0.8, "noise ceiling", ha="center", fontsize=7,
             color="#4a6b42",
         )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
@@ -96,36 +112,49 @@ def layers_figure(
     stamp: str = "",
     plain: Sequence[str] = (),
 ) -> Figure:
-    """Draw scores of every job by layer and pass: a row per set of layers, a panel per reference.
+    """Draw scores of every job by layer and pass: a block per set of layers, a panel per reference.
 
     Jobs of one family have one colour, those of a family in `plain` grey. Nothing is guarded here.
     """
-    references = list(dict.fromkeys(scores["reference"]))
-    kinds = _kinds(scores)
-    longest = max(len(place) for places in kinds for place in places)
-    width = 0.85 + len(references) * (_PANEL + _GAP) + _RIGHT
-    below = 0.2 + 0.062 * longest
-    foot = stamp_height(stamp, width) + 0.3
-    inner = 2.2
-    height = HEAD + len(kinds) * (inner + below + 0.3) + foot
+    references = list(short_names(scores["reference"]).items())
+    kinds, columns = _kinds(scores), columns_for(len(references))
+    n_rows = math.ceil(len(references) / columns)
+    width = 0.85 + columns * (_PANEL + _GAP) + _RIGHT
+    blocks = {places: _block(places, n_rows) for places in kinds}
+    height = HEAD + sum(blocks.values()) + stamp_height(stamp, width) + 0.1
     figure = new_figure(width, height, title=title, stand_in=stamp)
     low, high = _ends(scores)
-    for row, (places, jobs) in enumerate(kinds.items()):
-        bottom = height - HEAD - row * (inner + below + 0.3) - 0.25 - inner
-        for column, reference in enumerate(references):
+    top = height - HEAD
+    for places, jobs in kinds.items():
+        among = [family for family, own in families.items() if set(own) & set(jobs)]
+        figure.text(
+            0.12 / width, (top - 0.2) / height, ", ".join(among), fontsize=9, weight="bold",
+            color=INK,
+        )  # fmt: skip
+        for place, (reference, short) in enumerate(references):
+            row, column = divmod(place, columns)
             left = 0.85 + column * (_PANEL + _GAP)
-            axes = figure.add_axes((left / width, bottom / height, _PANEL / width, inner / height))
+            bottom = top - 0.5 - row * (_HIGH + _TOP) - _HIGH
+            axes = figure.add_axes((left / width, bottom / height, _PANEL / width, _HIGH / height))
             rows = scores[(scores["reference"] == reference) & scores["job"].isin(jobs)]
             _draw_layers(axes, rows, places=places, families=families, plain=plain)
-            axes.set_title(reference if not row else "", loc="left", fontsize=9, color=INK)
+            axes.set_title(short, loc="left", fontsize=9, color=INK)
             axes.set_ylim(low, high)
+            if place + columns < len(references):
+                axes.set_xticklabels([])
             if column:
                 axes.set_yticklabels([])
             else:
                 label = COMPARISONS[str(scores["measure"].iloc[0])].label
                 axes.set_ylabel(label, fontsize=9, color=INK)
+        top -= blocks[places]
     _legend(figure, width=width, height=height)
     return figure
+
+
+def _block(places: Sequence[str], n_rows: int) -> float:
+    """Return the inches that the panels of one set of layers take, with their labels."""
+    return 0.5 + n_rows * (_HIGH + _TOP) + 0.062 * max(map(len, places)) + 0.05
 
 
 def _legend(figure: Figure, *, width: float, height: float) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from lens_pipeline.report.study import Study as Answer
+
 _LOG = logging.getLogger("lens_pipeline.study")
 
 
@@ -210,7 +212,14 @@ def write_figure(output: Path, name: str, figure: Figure, data: pd.DataFrame) ->
     save_data(data, output / "figures" / name)
 
 
-def write_pages(output: Path, folders: Mapping[str, Path]) -> bool:
-    """Write the page of each run and of the study; figures have to be there by now."""
+def write_pages(output: Path, folders: Mapping[str, Path], answer: Answer) -> bool:
+    """Write the page of each run, and that of the study with its answer; figures have to be there.
+
+    What the answer says is printed too.
+    """
+    from lens_pipeline.report.study import write_study
+
+    write_study(output, answer)
     codes = [lens_pipeline(["report", str(folder)]) for folder in (*folders.values(), output)]
+    print("\n".join(["", answer.question, *answer.answers]))
     return not any(codes)

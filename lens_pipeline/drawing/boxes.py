@@ -46,12 +46,12 @@ def frames(o: Overview, view: View, layout: Layout, drawn: Sequence[Box]) -> dic
         held = inside.get(name, [])
         if all(box.frames[-1] == name and _bears(box, calls[0]) for box in held):
             continue
-        around = held[0].frames[: held[0].frames.index(name)]
+        outer = [found[one] for one in held[0].frames[: held[0].frames.index(name)] if one in found]
         found[name] = Frame(
             name=name,
             call=calls[0],
-            title=frame_title(o, calls[0], [call.number for call in calls], view),
-            level=sum(outer in found for outer in around),
+            title=frame_title(o, view, calls, around=outer[-1].call.address if outer else ""),
+            level=len(outer),
             reached=any(box.reached for box in held if box.kind != "buffer"),
         )
     return found

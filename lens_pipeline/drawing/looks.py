@@ -23,7 +23,8 @@ PARAMETERS = {"": WHITE, "trainable": "#e3e3e3", "frozen": "#bdbdbd", "mixed": "
 RAMP = ("#fffbe6", "#fdc27b", "#ea7a35")
 # of an oval; what has more is a box with round corners
 _MOST_LINES = 4
-_BLUE, _GREEN, _GREY = "#2f5d8a", "#2e7d32", "#777777"
+ARM = "#2e7d32"
+_BLUE, _GREY = "#2f5d8a", "#777777"
 _TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="1">'
 
 
@@ -73,9 +74,9 @@ def edge_look(edge: Edge, *, roomy: bool = True) -> Attributes:
         look["headlabel"] = f" {edge.arguments} "
     said = [text for text in (edge.passes, "" if at_head else edge.arguments) if text]
     if edge.branch:
-        more = "".join(f"<br/>{_text(text)}" for text in said)
-        look["label"] = Html(f"<<b>{_text(edge.branch)}</b>{more}>")
-        look |= {"color": _GREEN, "penwidth": "1.6", "fontcolor": _GREEN}
+        more = "".join(f"<br/>&#160;{_text(text)}&#160;" for text in said)
+        look["label"] = Html(f"<&#160;<b>{_text(edge.branch)}</b>&#160;{more}>")
+        look |= {"color": ARM, "penwidth": "1.6", "fontcolor": ARM}
     elif said and edge.kind != "write":
         look["label"] = f" {', '.join(said)} "
     return look

@@ -73,15 +73,18 @@ def size(op: Op) -> str:
     return f"{shape}{'' if dtype == 'float32' else ' ' + dtype} ({human_bytes(op.nbytes)})"
 
 
-def times(visits: Sequence[int]) -> str:
+def times(visits: Sequence[object]) -> str:
     """Return how often something was visited, where that is not once."""
     return f" (x{len(visits)})" if len(visits) > 1 else ""
 
 
-def frame_title(o: Overview, call: ModuleCall, numbers: Sequence[int], view: View) -> str:
-    """Return address, class and the number of calls, of which one is drawn or all are."""
-    name = call_name(o, call, view)
-    return f"{name} ({call.class_name}){times(numbers) if view.rolled else ''}"
+def frame_title(o: Overview, view: View, calls: Sequence[ModuleCall], *, around: str) -> str:
+    """Return address, as seen from the module `around`, class and the number of calls drawn.
+
+    It is short, since edges cross it.
+    """
+    name = call_name(o, calls[0], view).removeprefix(f"{around}." if around else "")
+    return f"{name} ({calls[0].class_name}){times(calls) if view.rolled else ''}"
 
 
 def picture_title(o: Overview, view: View) -> str:

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lens_pipeline.digests import digest_value
+from lens_pipeline.digests import digest_file, digest_value
 from lens_pipeline.errors import StimulusError
 from lens_pipeline.extraction.overlap import Seconds, counted, made_ahead
 from lens_pipeline.extraction.prepared import frame_digest
@@ -55,24 +55,40 @@ def loader(loaded: LoadedModel, prepared: Prepared | None = None) -> Load:
     """Return what makes a model input of a file and the digest of its content.
 
     With `prepared`, pixels that an earlier model used in the same frame are taken from there. A
-    user's own transform is always applied anew, since nobody knows what it depends on.
+    user's own transform is always applied anew, since nobody knows what it depends on. A file that
+    has other content by now is a StimulusError: its shard would say that it holds the old.
     """
     preprocessing = loaded.preprocessing
     if prepared is None or preprocessing is None:
-        return lambda path, _: load_example(path, loaded.transform)
+        return lambda path, digest: _load_unchanged(path, loaded.transform, digest)
     frame = frame_digest(preprocessing, versions())
 
     def load(path: Path, digest: str) -> torch.Tensor:
         import torch
 
         def make() -> np.ndarray:
-            pixels = load_example(path, lambda image: framed(image, preprocessing))
+            pixels = _load_unchanged(path, lambda image: framed(image, preprocessing), digest)
             return pixels.numpy()
 
         pixels = prepared.fetch(digest_value([frame, digest]), make)
         return normalised(torch.from_numpy(pixels), preprocessing)
 
     return load
+
+
+def _load_unchanged(path: Path, transform: Transform, digest: str) -> torch.Tensor:
+    example = load_example(path, transform)
+    # looked at afterwards, so that a change while it was decoded is seen too
+    try:
+        unchanged = digest_file(path) == digest
+    except OSError:
+        unchanged = False
+    if not unchanged:
+        raise StimulusError(
+            f"{path} was changed or removed after the run began; give the same command again, "
+            "which computes what has changed."
+        )
+    return example
 
 
 def batches(

@@ -51,8 +51,9 @@ def certify(
     cannot run one stimulus alone is judged by the batches of two and three. Raises TraceError
     naming the layer, with the number, where a stimulus depends on its neighbours.
     """
-    whole, known = kept_values(large), outline(large)
-    first_two = {pick.op: _rows(kept_values(small)[pick.op], pick) for pick in picks}
+    known = outline(large)
+    whole, few = (_picked(traced, picks) for traced in (large, small))
+    first_two = {pick.op: _rows(few[pick.op], pick) for pick in picks}
     by_batch = {
         pick.op: difference(_rows(whole[pick.op], pick)[:SMALL], first_two[pick.op])
         for pick in picks
@@ -83,9 +84,10 @@ def by_layer(picks: Sequence[Pick]) -> dict[str, list[Pick]]:
     return found
 
 
-def kept_values(traced: Trace) -> dict[int, torch.Tensor]:
-    """Return the values that a Trace has kept, by Op."""
-    return {op.index: op.value for op in traced.ops if op.value is not None}
+def _picked(traced: Trace, picks: Sequence[Pick]) -> dict[int, torch.Tensor]:
+    """Return the values of the picks, by Op; a Trace also keeps what was left out."""
+    values = ((pick.op, traced.ops[pick.op].value) for pick in picks)
+    return {op: value for op, value in values if value is not None}
 
 
 def _rows(value: torch.Tensor, pick: Pick) -> torch.Tensor:

@@ -65,6 +65,8 @@ class Extracted:
     shard: ShardRecord
     # where its time went
     seconds: Seconds
+    # stimuli in a batch where memory was short of more; None where it was not
+    halved_to: int | None = None
 
 
 def extract(
@@ -88,6 +90,7 @@ def extract(
     work = _Work(task, loaded, structure, compile_chain(_unchanged_chain(task)))
     path = shard_path(into.folder, task_key(task))
     size = even_size(len(task.ids), task.runtime.batch_size)
+    halved_to = None
     while True:
         report, seconds = Reported(on_batch), Seconds()
         try:
@@ -99,9 +102,9 @@ def extract(
                 compression=task.compression,
             ) as shard:
                 _write_all(work, shard.write, into.prepared, size, seconds, report)
-            return Extracted(read_shard(path), seconds)
+            return Extracted(read_shard(path), seconds, halved_to)
         except (RuntimeError, MemoryError, TraceError) as error:
-            size = smaller_size(size, error, task)
+            size = halved_to = smaller_size(size, error, task)
         report.take_back()
         free_memory()
 

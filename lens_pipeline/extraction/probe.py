@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lens_pipeline.errors import SelectorError, TraceError
+from lens_pipeline.errors import PostfunctionError, SelectorError, TraceError
 from lens_pipeline.extraction.aliases import alias_attrs, origins, other_names, without_repeats
 from lens_pipeline.extraction.certificate import certify
 from lens_pipeline.extraction.fast_layers import PROBED, choose_fast
@@ -246,6 +246,11 @@ def _apply(pick: Pick, traced: Trace, chain: Application) -> Kept:
     assert value is not None
     first = stimuli_first(value, pick.axis)
     result, dims = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
+    if not result.numel():
+        raise PostfunctionError(
+            f"The postfunctions leave no values of layer {pick.layer!r}, whose unit shape is "
+            f"{tuple(first.shape[1:])}; choose others, or leave the layer out."
+        )
     name = str(result.dtype).removeprefix("torch.")
     dtype = "float32" if name in _HALF else name
     ends = (float(end) for end in result.aminmax()) if result.is_floating_point() else (0.0, 0.0)

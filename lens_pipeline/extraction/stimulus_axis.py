@@ -8,6 +8,7 @@ be taken apart: of all ways, the one under which they differ least is the right 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ def find_axis(small: Op, large: Op) -> StimulusAxis | str:
     ]
     if not grown:
         return "it does not depend on the stimuli"
+    if not math.prod(large.shape):
+        return f"its shape is {large.shape} for three stimuli, which holds no values"
     axis = grown[0]
     if len(grown) > 1 or small.shape[axis] * LARGE != large.shape[axis] * SMALL:
         return f"its shape is {small.shape} for two stimuli and {large.shape} for three"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -21,10 +20,9 @@ from lens_pipeline.pipeline.commands import COMMANDS
 from lens_pipeline.pipeline.flags import flags_and_others
 from lens_pipeline.pipeline.mistakes import (
     check_launcher,
-    several_values,
+    in_our_words,
     unknown_choice,
     unknown_command,
-    unknown_setting,
     unreadable,
 )
 from lens_pipeline.runtime.pages import keep_pages
@@ -220,23 +218,7 @@ def _sentence(error: Exception) -> str:
         return unknown_choice(group, name, error.options)
     if isinstance(error, OverrideParseException):
         return unreadable(error.override or "")
-    for pattern, sentence in _SENTENCES.items():
-        if found := re.search(pattern, text):
-            return sentence(*found.groups())
-    return text
-
-
-# what Hydra or OmegaConf says -> the sentence for what it names
-_SENTENCES: dict[str, Callable[..., str]] = {
-    r"Could not (?:override|delete from config\.) '([^']+)'": unknown_setting,
-    r"Ambiguous value for argument '([^']+?)=([^']*)'": several_values,
-    r"Missing mandatory value: .*?full_key: (\S+)": "{0} has to be given: add {0}=... to the command.".format,
-    r"Multiple values for ([^.\s]+)\.": "{0} is there already: write {0}=..., without +.".format,
-    r"An item is already at '([^']+)'": "{0} is there already: write {0}=..., without +.".format,
-    r"Interpolation key '([^']+)' not found": "${{{}}} names no setting.".format,
-    r"Additional config directory '(.*)' not found": "There is no folder {} of configs.".format,
-    r"Cannot find primary config '([^']+)'": "There is no config {} to begin with.".format,
-}
+    return in_our_words(text)
 
 
 def _report(error: BaseException, *, debug: bool) -> None:

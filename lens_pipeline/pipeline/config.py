@@ -219,8 +219,10 @@ def read_config(plain: Mapping[str, Any]) -> Config:
 def _with_name(plain: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give a user's own model without a name that of its function."""
     model = plain.get("model")
-    if not isinstance(model, Mapping) or model.get("name") or not model.get("target"):
+    if not isinstance(model, Mapping) or model.get("name") or model.get("source") != "target":
         return plain
+    if not model.get("target"):
+        raise ConfigError("A model of your own needs model.target=package.module:function.")
     return {**plain, "model": {**model, "name": str(model["target"]).rpartition(":")[2]}}
 
 

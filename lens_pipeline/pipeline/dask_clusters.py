@@ -74,12 +74,22 @@ def _connected(address: Any) -> Iterator[Client]:
             f"No Dask scheduler answers at executor.address={address}: start one with "
             "`dask scheduler`, or leave the address out for a local cluster."
         ) from error
-    # What it has to say about a lost scheduler is said here.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with client:
+    with _quiet("distributed.client"), client:
         if importlib.util.find_spec("bokeh"):
             _LOG.info("Dask dashboard: %s", client.dashboard_link)
         yield client
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Leave out what a logger has to say, such as of a lost scheduler, which is said here."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

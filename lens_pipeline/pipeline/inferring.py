@@ -11,10 +11,9 @@ from lens_pipeline.rsa.inference.asked import (
     Asked,
     check_asked,
     parting_for,
-    resampled_whole,
     scheme_for,
 )
-from lens_pipeline.rsa.inference.fitted import check_fitted
+from lens_pipeline.rsa.inference.fitted import check_fitted, check_fitted_measures
 from lens_pipeline.rsa.inference.resamples import drawn_groups
 from lens_pipeline.rsa.inference.tables import inference
 from lens_pipeline.rsa.rdms import pass_name
@@ -78,12 +77,12 @@ def check_inference(
         ids = reference.rdms.pattern_descriptors["stimulus_id"]
         groups = [grouped.groups[stimulus] for stimulus in ids]
         asked = _asked_of_one(asked_of(config), reference)
-        for measure in config.rsa.measure:
-            resampled_whole(asked, measure=measure, n_stimuli=len(ids), name=reference.name)
         facts: Any = {"n_subjects": reference.n_subjects, "name": reference.name}
         scheme_for(asked, n_units=len(set(drawn_groups(groups))), **facts)
         parting_for(asked, groups=groups, **facts)
         check_fitted(asked.fitted, n_units=len(set(drawn_groups(groups))), name=reference.name)
+        if asked.fitted:
+            check_fitted_measures(config.rsa.measure, n_stimuli=len(ids), name=reference.name)
 
 
 def groups_of_tree(config: Config, tree: xr.DataTree) -> Grouped:

@@ -69,7 +69,9 @@ class Record:
     slices: tuple[Slice, ...]
     # bytes of each file that the run wrote, by path in the folder; empty until all are written
     outputs: Mapping[str, int] = field(default_factory=dict)
-    # wall-clock seconds of each stage
+    # wall-clock seconds: "activations", from when the first task of the last run began to when its
+    # last one ended; "analysis"; "all", without waiting for other jobs of a sweep. Of all workers
+    # together: "tasks, decoding" and what else tasks were spent on.
     seconds: Mapping[str, float] = field(default_factory=dict)
     # what the analysis made and left out; empty until it is done
     analysis: Mapping[str, Any] = field(default_factory=dict)

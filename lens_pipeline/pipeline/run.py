@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import time
 from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from lens_pipeline.atomic import remove_leftovers
 from lens_pipeline.pipeline.console import progress
 from lens_pipeline.pipeline.executors import EXECUTORS, IN_PROCESS, Report, Work
+from lens_pipeline.pipeline.time_shares import task_seconds
 from lens_pipeline.store.index import write_index
 from lens_pipeline.store.shards import find_complete, read_shard, shard_path
 
@@ -75,6 +77,17 @@ class Done:
     key: str
     # by what they were spent on: decoding, computing, writing, waiting
     seconds: Mapping[str, float]
+    # when it was, in seconds since the epoch by the worker's clock
+    began: float
+    ended: float
+
+
+@dataclass
+class _Fitting:
+    """What a worker has found out about its memory."""
+
+    # stimuli in a batch that fitted where more did not; None: none was too large
+    batch: int | None = None
 
 
 def finished_keys(plan: Plan) -> frozenset[str]:
@@ -114,8 +127,8 @@ def _prepared(stimuli: StimuliConfig, *, sweep: bool) -> Path | None:
 def run_tasks(plan: Plan, probed: Probed, *, attrs: Mapping[str, Any]) -> dict[str, float]:
     """Carry out the tasks that have no shard yet; the caller holds the folder's lock.
 
-    Returns the seconds of all tasks by what they were spent on. Raises whatever a task raised;
-    shards that were finished before stay and count next time.
+    Returns the seconds of the tasks, as total_seconds does. Raises whatever a task raised; shards
+    that were finished before stay and count next time.
     """
     todo = unfinished(plan)
     options = plan.config.executor
@@ -163,7 +176,7 @@ def extracting(
     with torch_threads(order.threads):
         model = loaded or load_model(order.spec)
         model.module.to(order.device)
-        yield functools.partial(_extract, model, order)
+        yield functools.partial(_extract, model, order, _Fitting())
 
 
 @contextmanager
@@ -179,20 +192,34 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _extract(loaded: LoadedModel, order: Orders, task: Task, report: Report) -> Done:
-    """Write the shard of one task."""
+def _extract(
+    loaded: LoadedModel, order: Orders, fitting: _Fitting, task: Task, report: Report
+) -> Done:
+    """Write the shard of one task, with no larger batches than were found to fit."""
     from lens_pipeline.extraction import Destination, extract
     from lens_pipeline.extraction.prepared import Prepared
 
+    began = time.time()
     prepared = Prepared(order.prepared, most=order.prepared_bytes) if order.prepared else None
     into = Destination(order.folder, order.attrs, prepared)
+    if fitting.batch:
+        runtime = dataclasses.replace(task.runtime, batch_size=fitting.batch)
+        task = dataclasses.replace(task, runtime=runtime)
     extracted = extract(task, loaded, order.structure, into=into, on_batch=report)
-    return Done(extracted.shard.key, dataclasses.asdict(extracted.seconds))
+    fitting.batch = extracted.halved_to or fitting.batch
+    seconds = dataclasses.asdict(extracted.seconds)
+    return Done(extracted.shard.key, seconds, began, time.time())
 
 
 def total_seconds(done: Iterable[Done]) -> dict[str, float]:
-    """Return the seconds of all tasks by what they were spent on."""
-    total: Counter[str] = Counter()
-    for one in done:
-        total.update(one.seconds)
-    return dict(total)
+    """Return the seconds of tasks as a record names them: by the clock, and by what they were for.
+
+    By the clock they last from when the first task begins to when the last one ends.
+    """
+    tasks = list(done)
+    spent: Counter[str] = Counter()
+    for one in tasks:
+        spent.update(one.seconds)
+    began, ended = (one.began for one in tasks), (one.ended for one in tasks)
+    elapsed = max(ended, default=0.0) - min(began, default=0.0)
+    return {"activations": elapsed, **task_seconds(spent)}

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import LensError
-from lens_pipeline.pipeline.config import Config, config_digest, plain_config
+from lens_pipeline.models.resolve import RANDOM
+from lens_pipeline.pipeline.config import Config, config_digest, plain_config, read_config
 from lens_pipeline.pipeline.freshness import changes
 from lens_pipeline.pipeline.record import CONFIG, RECORD, Record, read_record, write_record
-from lens_pipeline.pipeline.time_shares import task_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +38,7 @@ RUNS = Path("runs")
 class Ready:
     """A job whose inputs are found and whose analysis was checked as far as it can be."""
 
+    # with model.seed=0 where the weights are trained
     config: Config
     inputs: Inputs
     folder: Path
@@ -57,12 +58,31 @@ def run_folder(config: Config, *, stand_in: bool, sweep: bool = False) -> Path:
 
 def find_finished(config: Config, *, sweep: bool) -> tuple[Path, Record] | None:
     """Return the folder and record of a run whose results stand as they are."""
-    for stand_in in (False, True):
-        folder = run_folder(config, stand_in=stand_in, sweep=sweep)
+    for wanted, folder in _places(config, sweep=sweep):
         record = readable_record(folder)
-        if record and record.outputs and not changes(record, folder, config=config):
+        if not record or not record.outputs or changes(record, folder, config=wanted):
+            continue
+        if wanted is config or record.model["weights"] != RANDOM:
             return folder, record
     return None
+
+
+def _places(config: Config, *, sweep: bool) -> Iterator[tuple[Config, Path]]:
+    """Yield where the results may be, and the config of which they would be."""
+    unseeded = _unseeded(config)
+    for wanted in (config,) if unseeded == config else (config, unseeded):
+        for stand_in in (False, True):
+            yield wanted, run_folder(wanted, stand_in=stand_in, sweep=sweep)
+
+
+def _unseeded(config: Config) -> Config:
+    """Return the config whose results these are if the weights are trained: the seed is of no use.
+
+    A user's own function may draw more from it than weights.
+    """
+    if config.model.source == "target" or config.model.weights == RANDOM:
+        return config
+    return replace(config, model=replace(config.model, seed=0))
 
 
 def get_ready(
@@ -71,6 +91,7 @@ def get_ready(
     """Find everything the job is made from and check what can be checked before it is run.
 
     `known`: digests of files that are known already. Raises LensError for what is not there.
+    Trained weights are computed once, whatever the seed.
     """
     from lens_pipeline.pipeline.analysis import check_analysis
     from lens_pipeline.pipeline.brain import reference_files
@@ -78,15 +99,28 @@ def get_ready(
 
     stamps = {**_known_files(config, sweep=sweep), **(known or {})}
     inputs = find_inputs(config, others=reference_files(config), known=stamps)
+    config, inputs = _settled(config, inputs)
     check_analysis(config, inputs.stimuli.ids, inputs.stimuli.labels)
     folder = run_folder(config, stand_in=bool(inputs.stand_ins), sweep=sweep)
     return Ready(config, inputs, folder)
 
 
+def _settled(config: Config, inputs: Inputs) -> tuple[Config, Inputs]:
+    """Set the seed of trained weights to 0, so that all who ask for them share the results."""
+    spec, unseeded = inputs.model.spec, _unseeded(config)
+    if spec.weights == RANDOM or unseeded == config:
+        return config, inputs
+    _LOG.info(
+        "model.seed=%d changes nothing where weights are trained: taken as 0", config.model.seed
+    )
+    model = replace(inputs.model, spec=replace(spec, seed=0))
+    return unseeded, replace(inputs, model=model)
+
+
 def _known_files(config: Config, *, sweep: bool) -> dict[str, FileStamp]:
     """Return the digests that earlier runs of this job remembered."""
-    folders = [run_folder(config, stand_in=given, sweep=sweep) for given in (False, True)]
-    records = [readable_record(folder) for folder in dict.fromkeys(folders)]
+    folders = dict.fromkeys(folder for _, folder in _places(config, sweep=sweep))
+    records = [readable_record(folder) for folder in folders]
     return {path: stamp for record in records if record for path, stamp in record.files.items()}
 
 
@@ -139,27 +173,45 @@ def begin(plan: Plan, earlier: Record | None) -> Record:
 def conclude(plan: Plan, record: Record, *, started: float, spent: Mapping[str, float]) -> Record:
     """Index the shards, all of which are there, analyse them, and return the final record.
 
-    `started`: what time.perf_counter() said when the job began; `spent`: the seconds of its tasks
-    by what they were spent on.
+    `started`: what time.perf_counter() said when the job began; `spent`: seconds of its tasks, as
+    run.total_seconds returns them.
     """
-    from lens_pipeline.pipeline.online import drop_activations
+    record = index(plan, record, spent=spent)
+    return finish(plan.folder, record, before=time.perf_counter() - started)
+
+
+def index(plan: Plan, record: Record, *, spent: Mapping[str, float]) -> Record:
+    """Index the shards, all of which are there, and return the record with what was `spent`.
+
+    From here on the job needs nothing but its folder and its record.
+    """
     from lens_pipeline.pipeline.probing import attributes
-    from lens_pipeline.pipeline.reporting import report_run
     from lens_pipeline.pipeline.run import index_shards
 
     with failure_recorded(plan.folder, record):
         index_shards(plan, attrs=attributes(plan))
-    seconds = {"activations": time.perf_counter() - started, **task_seconds(spent)}
+    return replace(record, seconds=spent)
+
+
+def finish(folder: Path, record: Record, *, before: float) -> Record:
+    """Analyse the activations of an index, and return the final record, which is written.
+
+    `before`: seconds that the job took until then.
+    """
+    from lens_pipeline.pipeline.online import drop_activations
+    from lens_pipeline.pipeline.reporting import report_run
+
+    started = time.perf_counter()
+    config = read_config(record.config)
+    record = _analyse(config, record, folder)
+    if config.rsa.online:
+        record = replace(record, analysis={**record.analysis, **drop_activations(folder)})
+    seconds = {**record.seconds, "all": before + time.perf_counter() - started}
     record = replace(record, seconds=seconds)
-    record = _analyse(plan.config, record, plan.folder)
-    if plan.config.rsa.online:
-        record = replace(record, analysis={**record.analysis, **drop_activations(plan.folder)})
-    seconds = {**record.seconds, "all": time.perf_counter() - started}
-    record = replace(record, seconds=seconds)
-    with failure_recorded(plan.folder, record):
-        report_run(plan.folder, record)
-    record = replace(record, outputs=_outputs(plan.folder))
-    write_record(plan.folder, record)
+    with failure_recorded(folder, record):
+        report_run(folder, record)
+    record = replace(record, outputs=_outputs(folder))
+    write_record(folder, record)
     return record
 
 

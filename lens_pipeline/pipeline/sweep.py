@@ -2,19 +2,20 @@
 
 Hydra composes the jobs; they are run here, so that one Dask cluster serves them all. Every model is
 probed first, on the workers, and the whole is refused if the disk or the memory has no room for it.
-Then the tasks of all jobs are spread over the workers, and a job is analysed as soon as its last
-task is done, while the workers are at others. A job that fails is told and the others go on.
+Then the tasks of all jobs are spread over the workers. A job is analysed as soon as its last task
+is done, while the workers are at others; in the end they too analyse what is left. A job that fails
+is told and the others go on.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import ConfigError
-from lens_pipeline.pipeline.config import config_digest, read_config
+from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.console import announce, progress, say
 from lens_pipeline.pipeline.executors import EXECUTORS, IN_PROCESS
 from lens_pipeline.pipeline.stages import find_finished
@@ -28,12 +29,12 @@ from lens_pipeline.pipeline.sweep_table import closing_words, plan_table, write_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from lens_pipeline.pipeline.budget import Bill
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.pipeline.executors import CarryOut
-    from lens_pipeline.pipeline.sweep_jobs import Planning, RunningJobs
+    from lens_pipeline.pipeline.sweep_conclusions import Conclusions
+    from lens_pipeline.pipeline.sweep_planning import Planning
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,17 +66,7 @@ def read_jobs(composed: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Job, .
             "A sweep has one executor for all of its jobs; give one executor= and no lists of its "
             "settings."
         )
-    return tuple(_different(jobs))
-
-
-def _different(jobs: Sequence[Job]) -> list[Job]:
-    """Leave out jobs whose results another one has too."""
-    first: dict[tuple[str, Path | None], Job] = {}
-    for job in jobs:
-        same = first.setdefault((config_digest(job.config), job.config.run.folder), job)
-        if same is not job:
-            _LOG.warning("%s asks for the same as %s and is left out", job.name, same.name)
-    return list(first.values())
+    return tuple(jobs)
 
 
 def run_sweep(jobs: Sequence[Job]) -> bool:
@@ -84,10 +75,10 @@ def run_sweep(jobs: Sequence[Job]) -> bool:
     Raises BudgetError if there is no room for all, and LensError when the executor fails.
     """
     record = _new_record(jobs)
-    fresh = _finished(jobs, record)
-    todo = [job.name for job in jobs if job.name not in fresh]
+    todo = _unfinished(record)
     write_sweep(record)
-    _LOG.info("sweep: %d jobs, %d of them done before -> %s", len(jobs), len(fresh), record.folder)
+    n = len(record.entries)
+    _LOG.info("sweep: %d jobs, %d of them done before -> %s", n, n - len(todo), record.folder)
     if todo:
         with _each_told_once(), _written_at_the_end(record):
             _carry_out(todo, record)
@@ -143,13 +134,12 @@ def describe_sweep(jobs: Sequence[Job]) -> bool:
 
     Raises BudgetError if there is no room for it.
     """
-    from lens_pipeline.pipeline.sweep_jobs import Planning, check_bills, plan_jobs
+    from lens_pipeline.pipeline.sweep_planning import Planning, check_bills, plan_jobs
 
     record = _new_record(jobs)
-    fresh = _finished(jobs, record)
     planning = Planning(record)
     with _each_told_once(), EXECUTORS["serial"](jobs[0].config.executor) as carry_out:
-        plan_jobs([job.name for job in jobs if job.name not in fresh], planning, carry_out)
+        plan_jobs(_unfinished(record), planning, carry_out)
     announce(record.stand_ins())
     say(plan_table(record, _bills(planning)))
     check_bills(planning.planned)
@@ -165,24 +155,29 @@ def _bills(planning: Planning) -> dict[str, Bill]:
     return {name: one.bill for name, one in planning.planned.items()}
 
 
-def _finished(jobs: Sequence[Job], record: SweepRecord) -> dict[str, Path]:
-    """Return the folders of the jobs whose results stand."""
-    fresh = {}
-    for job in jobs:
-        finished = find_finished(job.config, sweep=True)
-        if finished:
-            fresh[job.name] = finished[0]
-            record.found(job.name, finished[0], stand_ins=finished[1].stand_ins)
-    return fresh
+def _unfinished(record: SweepRecord) -> list[str]:
+    """Note where the jobs are whose results stand, and return the names of the others."""
+    todo = []
+    for name, entry in list(record.entries.items()):
+        finished = find_finished(entry.config, sweep=True)
+        if finished is None:
+            todo.append(name)
+            continue
+        folder, of = finished
+        model = replace(entry.config.model, seed=of.config["model"]["seed"])
+        config = replace(entry.config, model=model)
+        record.found(name, folder, config=config, stand_ins=of.stand_ins)
+    return todo
 
 
 def _carry_out(todo: Sequence[str], record: SweepRecord) -> None:
-    from lens_pipeline.pipeline.sweep_jobs import Planning, check_bills, plan_jobs, running_jobs
+    from lens_pipeline.pipeline.sweep_conclusions import concluding
+    from lens_pipeline.pipeline.sweep_planning import Planning, check_bills, plan_jobs
 
     options = record.entries[todo[0]].config.executor
     planning = Planning(record)
     with (
-        running_jobs(planning, aside=options.name not in IN_PROCESS) as jobs,
+        concluding(record, aside=options.name not in IN_PROCESS) as conclusions,
         EXECUTORS[options.name](options) as carry_out,
     ):
         _LOG.info("planning %d jobs", len(todo))
@@ -190,17 +185,19 @@ def _carry_out(todo: Sequence[str], record: SweepRecord) -> None:
         write_sweep(record)
         _LOG.info("%s", plan_table(record, _bills(planning)))
         check_bills(planning.planned)
-        _extract(planning, jobs, carry_out)
+        _extract(planning, conclusions, carry_out)
+        conclusions.share(carry_out)
 
 
-def _extract(planning: Planning, jobs: RunningJobs, carry_out: CarryOut) -> None:
-    from lens_pipeline.pipeline.sweep_jobs import setup_of
+def _extract(planning: Planning, conclusions: Conclusions, carry_out: CarryOut) -> None:
+    from lens_pipeline.pipeline.sweep_jobs import running_jobs, setup_of
 
     bills = _bills(planning).values()
     n, left = sum(bill.n_stimuli for bill in bills), sum(bill.n_left for bill in bills)
     n_bytes = sum(bill.n_left * bill.each for bill in bills)
     setup = setup_of(planning.planned)
     with (
+        running_jobs(planning, conclusions) as jobs,
         progress(n, n_bytes, done=n - left) as report,
         closing(carry_out(jobs.queues(), setup, report=report, failed=jobs.failed)) as done,  # type: ignore[type-var]
     ):

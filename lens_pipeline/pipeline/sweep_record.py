@@ -8,6 +8,7 @@ is killed is told apart from one that never began.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from lens_pipeline.pipeline.stages import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_LOG = logging.getLogger(__name__)
 
 SWEEP = "sweep.json"
 TABLE = "sweep.csv"
@@ -47,10 +50,18 @@ class SweepRecord:
     folder: Path
     entries: dict[str, Entry] = field(default_factory=dict)
 
-    def found(self, name: str, folder: Path, *, stand_ins: tuple[str, ...]) -> None:
-        """Note where a job's results are."""
-        self.entries[name].folder = folder
-        self.entries[name].stand_ins = stand_ins
+    def found(self, name: str, folder: Path, *, config: Config, stand_ins: tuple[str, ...]) -> bool:
+        """Note where the results of a job are; leave it out, and return False, if another has them.
+
+        `config`: what they are the results of.
+        """
+        for other, entry in self.entries.items():
+            if entry.folder == folder and other != name:
+                _LOG.warning("%s asks for the same as %s and is left out", name, other)
+                del self.entries[name]
+                return False
+        self.entries[name] = Entry(config, folder, self.entries[name].failure, stand_ins)
+        return True
 
     def failed(self, name: str, reason: str) -> None:
         """Note why a job failed, the first time it does."""
@@ -64,6 +75,13 @@ class SweepRecord:
         """Return what stands in for something in any job, each once."""
         every = [text for entry in self.entries.values() for text in entry.stand_ins]
         return tuple(dict.fromkeys(every))
+
+
+def tell(record: SweepRecord, name: str, error: Exception) -> None:
+    """Note and say why a job failed; the traceback only of what is no sentence of ours."""
+    known = isinstance(error, LensError)
+    record.failed(name, str(error) if known else f"{type(error).__name__}: {error}")
+    _LOG.error("failed %s: %s", name, error, exc_info=None if known else error)
 
 
 def sweep_folder(configs: Sequence[Config]) -> Path:

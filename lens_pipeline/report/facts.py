@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +42,34 @@ def facts(contents: RunContents) -> tuple[tuple[str, Facts], ...]:
         ("Layers", tuple(_layers(record, config))),
         ("Comparison", tuple(_comparison(record, config))),
         ("Computation", tuple(_computation(record, config))),
+    )
+
+
+def headline(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what was seen by what, and a sentence on how much that is and how long it took."""
+    _, weights, stimuli, layers, passes, time = run_cells(record)
+    took = f"; computed in {time}" if time else ""
+    sentence = f"Weights {weights}; {stimuli}; {layers} layers, {passes} passes{took}."
+    return f"{record['model']['name']} on {record['stimuli']['name']}", sentence
+
+
+RUN_COLUMNS = ("model", "weights", "stimuli", "layers", "passes", "time")
+
+
+def run_cells(record: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return what a run is, by RUN_COLUMNS; empty cells where it has no record."""
+    if record is None:
+        return ("",) * len(RUN_COLUMNS)
+    model, stimuli, layers = record["model"], record["stimuli"], record["structure"]["layers"]
+    seed = f", seed {model['seed']}" if model["weights"] == "random" else ""
+    seconds = (record.get("seconds") or {}).get("all")
+    return (
+        str(model["name"]),
+        f"{Path(str(model['weights'])).name}{seed}",
+        f"{stimuli['n']} of {stimuli['name']}",
+        str(len({layer["name"] for layer in layers})),
+        str(sum(len(layer["passes"]) for layer in layers)),
+        "" if seconds is None else duration(seconds),
     )
 
 

@@ -19,21 +19,31 @@ from lens_pipeline.report.contents import (
     read_record,
     read_tables,
 )
-from lens_pipeline.report.facts import facts, layer_rows, reproduce, time_shares
+from lens_pipeline.report.facts import (
+    RUN_COLUMNS,
+    facts,
+    headline,
+    layer_rows,
+    reproduce,
+    run_cells,
+    time_shares,
+)
+from lens_pipeline.report.outcomes import outcomes
 from lens_pipeline.report.sections import (
-    choice_sentences,
     differences,
     plain_table,
     score_tables,
     shown,
 )
+from lens_pipeline.report.study import read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import jinja2
 
     from lens_pipeline.report.sections import ScoreTable
+    from lens_pipeline.report.study import Study
 
 REPORT = "report.html"
 
@@ -62,10 +72,11 @@ def write_run_report(folder: Path, *, record: Mapping[str, Any] | None = None) -
     tables = contents.tables
     page = _environment().get_template("run.html").render(
         name=contents.name,
+        headline=headline(contents.record),
+        outcomes=outcomes(tables),
         stand_ins=contents.record["stand_ins"],
         facts=facts(contents),
         scores=score_tables(tables["scores"]) if len(tables.get("scores", ())) else (),
-        choices=choice_sentences(tables["choices"]) if "choices" in tables else (),
         figures=_captioned(contents.figures),
         data=contents.data,
         tables=[
@@ -97,7 +108,7 @@ _TABLES = {
 
 
 def write_sweep_report(folder: Path, runs: Sequence[Path]) -> Path:
-    """Write the page of a sweep: its table of scores, its figures and a line per run.
+    """Write the page of a sweep: its question if it is a study's, scores, figures, a row per run.
 
     `runs` are run folders; those without a finished run are listed as such. Raises StoreError if
     the page cannot be written.
@@ -105,21 +116,33 @@ def write_sweep_report(folder: Path, runs: Sequence[Path]) -> Path:
     import pandas as pd
 
     table = read_tables(folder).get("sweep")
-    records = [one for one in map(read_record, runs) if one]
-    figures = folder / "figures"
-    best = [pd.read_csv(path) for path in sorted(figures.glob("sweep_*.csv"))]
+    records = {run: record for run in runs if (record := read_record(run))}
+    figures, study = read_figures(folder), read_study(folder)
+    best = [pd.read_csv(path) for path in sorted((folder / "figures").glob("sweep_*.csv"))]
     page = _environment().get_template("sweep.html").render(
         name=folder.name,
-        runs=[(run.name, _link(run, folder)) for run in runs],
-        stand_ins=list(dict.fromkeys(text for one in records for text in one["stand_ins"])),
-        architectures=[architecture_table(of) for of in best if len(of)],
-        figures=_captioned(read_figures(folder)),
+        study=study,
+        told=[(name, figures[name], text) for name, text in study.figures.items()] if study else (),
+        runs=[(run.name, _link(run, folder), run_cells(records.get(run))) for run in runs],
+        columns=RUN_COLUMNS,
+        stand_ins=_stand_ins(records.values(), study),
+        # a study says the same at its top, of families of networks
+        architectures=[architecture_table(of) for of in best if len(of) and not study],
+        figures=[] if study else _captioned(figures),
         data=figures_with_data(folder),
-        citations=list(dict.fromkeys(c for one in records for c in citations(one["config"]))),
+        citations=list(
+            dict.fromkeys(c for one in records.values() for c in citations(one["config"]))
+        ),
         tables=[] if table is None else [("Scores of all runs", *plain_table(table))],
     )  # fmt: skip
     write_text(folder / REPORT, page)
     return folder / REPORT
+
+
+def _stand_ins(records: Iterable[Mapping[str, Any]], study: Study | None) -> list[str]:
+    """Return what must be known before anything on the page is believed, each once."""
+    said = [study.stand_in] if study and study.stand_in else []
+    return list(dict.fromkeys([*said, *(text for one in records for text in one["stand_ins"])]))
 
 
 def _link(run: Path, folder: Path) -> str | None:

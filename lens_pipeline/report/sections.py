@@ -52,16 +52,6 @@ def score_tables(scores: pd.DataFrame) -> tuple[ScoreTable, ...]:
     return tuple(_score_table(name, part) for name, part in scores.groupby("measure", sort=False))
 
 
-def choice_sentences(choices: pd.DataFrame) -> tuple[str, ...]:
-    """Say which layer was chosen on one part of the data and what it scores on the other."""
-    return tuple(
-        f"{row['reference']}, {row['measure']}: {layer_name(row['layer'], row['pass'])} was chosen "
-        f"on part {row['part']} ({row['n_stimuli_choosing']} stimuli) and scores "
-        f"{row['score']:.3f} on {row['n_stimuli']} others."
-        for row in _rows(choices)
-    )
-
-
 @dataclass(frozen=True)
 class Differences:
     """Which layers and passes differ in their score against one reference."""
@@ -81,7 +71,7 @@ def differences(comparisons: pd.DataFrame, *, alpha: float = 0.05) -> tuple[Diff
     """Return, for each reference and measure, which pairs differ by corrected p below `alpha`."""
     grouped = comparisons.groupby(["reference", "measure"], sort=False)
     return tuple(
-        _differences(str(reference), str(measure), _rows(part), alpha=alpha)
+        _differences(str(reference), str(measure), rows_of(part), alpha=alpha)
         for (reference, measure), part in grouped
     )
 
@@ -110,16 +100,16 @@ def layer_name(layer: str, number: float) -> str:
 
 
 def _score_table(measure: Any, scores: pd.DataFrame) -> ScoreTable:
-    columns = list(dict.fromkeys(_column(row) for row in _rows(scores)))
+    columns = list(dict.fromkeys(column_name(row) for row in rows_of(scores)))
     best: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in _rows(scores):
-        key = (layer_name(row["layer"], row["pass"]), _column(row))
+    for row in rows_of(scores):
+        key = (layer_name(row["layer"], row["pass"]), column_name(row))
         if key not in best or row["score"] > best[key]["score"]:
             best[key] = row
     ends = [
         value
         for row in best.values()
-        for value in (row["score"], *(_number(row, name) for name in _ENDS))
+        for value in (row["score"], *(number_of(row, name) for name in _ENDS))
         if math.isfinite(value)
     ]
     largest = max((abs(row["score"]) for row in best.values()), default=1.0) or 1.0
@@ -153,11 +143,13 @@ def _range(counts: Iterable[float]) -> str:
     return " to ".join(dict.fromkeys(str(count) for count in (found[:1] + found[-1:])))
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return each row of a table by the names of its columns."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _column(row: Mapping[str, Any]) -> str:
+def column_name(row: Mapping[str, Any]) -> str:
+    """Return the reference of a score, with its region where the name does not say it."""
     region = row.get("region")
     with_region = isinstance(region, str) and region not in row["reference"]
     return f"{row['reference']} {region}" if with_region else str(row["reference"])
@@ -166,20 +158,21 @@ def _column(row: Mapping[str, Any]) -> str:
 def _cell(row: Mapping[str, Any] | None, largest: float) -> Cell | None:
     if row is None or not math.isfinite(row["score"]):
         return None
-    time = _number(row, "time_ms")
+    time = number_of(row, "time_ms")
     return Cell(
         score=float(row["score"]),
-        low=_number(row, "ci_low"),
-        high=_number(row, "ci_high"),
-        ceiling_low=_number(row, "ceiling_lower"),
-        ceiling_high=_number(row, "ceiling_upper"),
-        p=_number(row, "p_corrected"),
+        low=number_of(row, "ci_low"),
+        high=number_of(row, "ci_high"),
+        ceiling_low=number_of(row, "ceiling_lower"),
+        ceiling_high=number_of(row, "ceiling_upper"),
+        p=number_of(row, "p_corrected"),
         time=time if math.isfinite(time) else None,
         weight=abs(float(row["score"])) / largest,
     )
 
 
-def _number(row: Mapping[str, Any], name: str) -> float:
+def number_of(row: Mapping[str, Any], name: str) -> float:
+    """Return a number of a row, or NaN where there is none."""
     value = row.get(name)
     return float(value) if isinstance(value, int | float) else math.nan
 

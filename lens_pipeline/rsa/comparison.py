@@ -1,13 +1,12 @@
 """Comparing RDMs: of layers with references, and of layers with each other.
 
-rsatoolbox does the arithmetic. What is added is that rows are matched by stimulus id before it is
-asked, because it ignores ids, and that every number comes with what it was made from.
+The numbers are those of rsatoolbox. What is added is that rows are matched by stimulus id, which it
+ignores, and that every number comes with what it was made from.
 """
 
 from __future__ import annotations
 
 import logging
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,17 +127,21 @@ def in_order(rdms: RDMs, stimulus_ids: Sequence[str]) -> RDMs:
 def compare(rdms: RDMs, others: RDMs, *, measure: str = "spearman") -> Doubles:
     """Return the likeness of each of `rdms` with each of `others`, rows matched by id.
 
-    Raises ComparisonError if the two do not have the same stimuli.
+    Raises ComparisonError if the two do not have the same stimuli, or a pair of them has no value.
     """
-    from rsatoolbox.rdm.compare import compare as rsatoolbox_compare
+    from lens_pipeline.rsa.inference.whole import likeness_of
 
-    how = measure_called(measure)
+    measure_called(measure)
     ids = list(others.pattern_descriptors["stimulus_id"])
     n_here = len(rdms.pattern_descriptors["stimulus_id"])
     if n_here != len(ids):
         raise ComparisonError(f"RDMs of {n_here} and of {len(ids)} stimuli cannot be compared.")
-    result: Doubles = np.asarray(rsatoolbox_compare(in_order(rdms, ids), others, method=how.method))
-    return result
+    vectors = in_order(rdms, ids).dissimilarities, others.dissimilarities
+    if not all(np.isfinite(values).all() for values in vectors):
+        raise ComparisonError(
+            "RDMs in which a pair of stimuli has no value cannot be compared; leave out one of it."
+        )
+    return likeness_of(*vectors, measure=measure)
 
 
 def noise_ceiling(rdms: RDMs, *, measure: str = "spearman") -> tuple[float, float]:
@@ -146,18 +149,12 @@ def noise_ceiling(rdms: RDMs, *, measure: str = "spearman") -> tuple[float, floa
 
     Lower: each subject against the others pooled; upper: against all pooled (Nili et al. 2014).
     """
-    from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
+    from lens_pipeline.rsa.inference.whole import ceilings_of
 
-    how = measure_called(measure)
+    measure_called(measure)
     if rdms.n_rdm < 2:
         return float("nan"), float("nan")
-    with warnings.catch_warnings():
-        # for tau the pooled RDM is the mean of ranks, as it is for Spearman
-        warnings.filterwarnings("ignore", message="Noise ceiling for tau", category=UserWarning)
-        lower, upper = boot_noise_ceiling(  # type: ignore[no-untyped-call]
-            rdms, method=how.method
-        )
-    return float(lower), float(upper)
+    return ceilings_of(rdms.dissimilarities, measure=measure)
 
 
 def check_names(references: Sequence[Reference]) -> None:

@@ -5,9 +5,11 @@ never whole in memory: it arrives as blocks of units, and one block is multiplie
 
 What is promised: products of float32 data are made in float32, at the speed of the matrix product,
 and yet are within 1e-6 of the product of the norms, whatever the offset of the data. Each block is
-first freed of its own mean per pattern, so no large numbers cancel afterwards; blocks are added in
-float64; and what the block means contribute is added in float64 from the means alone (the pairwise
-update for co-moments of Chan, Golub & LeVeque 1979).
+first freed of its own median per pattern, so no large numbers cancel afterwards; it is the median
+and not the mean since a rectified layer is mostly one value, and a product that is added again and
+again errs in one direction each time unless it is 0. Blocks are added in float64; and what the
+block means contribute is added in float64 from the means alone (the pairwise update for co-moments
+of Chan, Golub & LeVeque 1979).
 """
 
 from __future__ import annotations
@@ -28,8 +30,11 @@ Doubles = npt.NDArray[np.float64]
 
 # values in one block: 32 MB of float32, large enough for the matrix product to run at full speed
 _BLOCK_VALUES = 1 << 23
-# units in one block when there are very many stimuli
+# units in one block when there are very many stimuli, and very few: sums in float32 stay short
 _LEAST_UNITS = 256
+_MOST_UNITS = 1 << 14
+# units of a block whose median is taken for that of all
+_SAMPLE = 64
 # the range of sums of squares in which float32 neither overflows nor loses digits
 _SAFE_SQUARES = (1e-25, 1e30)
 # the largest sum of squares of a block from which sums over blocks do not overflow in float64
@@ -98,7 +103,7 @@ class _Sums:
     # units and means of each block
     sizes: list[int] = field(default_factory=list)
     means: list[Doubles] = field(default_factory=list)
-    # what the mean of each block was after its mean, as rounded to float32, had been taken away
+    # what the mean of each block is after what was taken away from it
     rests: list[Doubles] = field(default_factory=list)
     # room for one block and for its product
     work: Floats | None = None
@@ -146,10 +151,10 @@ class _Sums:
     def add(self, block: Floats) -> None:
         """Add one block, which is overwritten."""
         n_units = block.shape[1]
-        weights = np.full(n_units, 1 / n_units, dtype=block.dtype)
-        shift = block @ weights
-        block -= shift[:, None]
-        rest = (block @ weights).astype(np.float64)
+        shift = np.median(block[:, _sample(n_units)], axis=1).astype(block.dtype)
+        if shift.any():
+            block -= shift[:, None]
+        rest = block.mean(axis=1).astype(np.float64)
         self.products += np.matmul(block, block.T, out=self.product)
         self.sizes.append(n_units)
         self.means.append(shift.astype(np.float64) + rest)
@@ -180,7 +185,7 @@ def _cut(blocks: Iterable[npt.NDArray[Any]]) -> Iterator[Floats]:
     waiting: list[Floats] = []
     for given in blocks:
         block = _numbers(given)
-        width = max(_BLOCK_VALUES // block.shape[0], _LEAST_UNITS)
+        width = min(max(_BLOCK_VALUES // block.shape[0], _LEAST_UNITS), _MOST_UNITS)
         for start in range(0, block.shape[1], width):
             waiting.append(block[:, start : start + width])
             if 2 * sum(part.shape[1] for part in waiting) > width:
@@ -205,6 +210,13 @@ def _numbers(block: npt.NDArray[Any]) -> Floats:
 
 def _joined(parts: list[Floats]) -> Floats:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _sample(n_units: int) -> npt.NDArray[np.intp]:
+    """Return some units at random, so that a layout of units that repeats is not followed."""
+    if n_units <= _SAMPLE:
+        return np.arange(n_units)
+    return np.random.default_rng(0).integers(n_units, size=_SAMPLE)
 
 
 def _squares(block: Floats) -> Floats:

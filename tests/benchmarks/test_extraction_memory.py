@@ -23,6 +23,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from lens_pipeline import keep_pages
+from lens_pipeline.digests import digest_file
 from lens_pipeline.extraction import Destination, extract, load_example, probe
 from lens_pipeline.models.loading import load_model
 from lens_pipeline.models.spec import ModelSpec
@@ -38,7 +39,9 @@ spec = ModelSpec("torchvision", "alexnet", "random")
 loaded = load_model(spec)
 files = tuple(files[i % len(files)] for i in range(n))
 ids = tuple(f"stimulus_{i}" for i in range(n))
-task = Task(spec, (), root, ids, files, ids, ("features.12", "classifier.2"),
+known = {file: digest_file(root / file) for file in set(files)}
+digests = tuple(known[file] for file in files)
+task = Task(spec, (), root, ids, files, digests, ("features.12", "classifier.2"),
             runtime=Runtime(batch_size=16))
 examples = torch.stack([load_example(root / file, loaded.transform) for file in files[:3]])
 structure = probe(loaded, task.selectors, examples=examples)

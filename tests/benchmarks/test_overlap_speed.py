@@ -19,6 +19,7 @@ import PIL.Image
 import pytest
 import torch
 
+from lens_pipeline.digests import digest_file
 from lens_pipeline.extraction import Destination, extract, load_example, probe
 from lens_pipeline.extraction.batches import batches, loader
 from lens_pipeline.models.loading import load_model
@@ -97,7 +98,10 @@ def _study(folder: Path, kind: str) -> _Study:
     spec = ModelSpec("torchvision", name, "random")
     loaded = load_model(spec)
     runtime = Runtime(batch_size=BATCH)
-    task = Task(spec, (), folder, files, files, files, layers, runtime=runtime, compression="none")
+    digests = tuple(digest_file(folder / file) for file in files)
+    task = Task(
+        spec, (), folder, files, files, digests, layers, runtime=runtime, compression="none"
+    )
     inputs = [load_example(folder / file, loaded.transform) for file in files]
     structure = probe(loaded, layers, examples=torch.stack(inputs[:3]))
     stacked = [torch.stack(inputs[at : at + BATCH]) for at in range(0, IMAGES, BATCH)]

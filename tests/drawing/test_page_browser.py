@@ -165,7 +165,9 @@ def test_loops_passes_and_arms_are_labelled(opened, deep) -> None:
     tab.click("#open-all")
     texts = tab.eval_on_selector_all("text.passes", "all => all.map(one => one.textContent)")
     assert "1-2 → 2-3" in texts
-    assert "ELSE" in texts
+    assert {"IF", "ELSE"} <= set(texts)
+    assert "if x.mean() > 100: no" in tab.text_content("[data-label=gt_1_8]")
+    assert "decides a branch" in tab.inner_text("#legend")
     tab.check("#unrolled")
     tab.click("#open-all")
     for _ in range(5):
@@ -211,7 +213,7 @@ def test_colours_of_kinds(opened, deep) -> None:
     assert looks["input_1_0"] == "box input"
     assert looks["output_1_13"] == "box output"
     assert looks["linear_1_12"] == "box parameters"
-    assert looks["gt_1_8"] == "box plain decides"
+    assert looks["gt_1_8"] == "box test"
     assert looks["full_1_9"] == "box plain made"
 
 

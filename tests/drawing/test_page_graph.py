@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -54,6 +56,17 @@ def test_branches_are_told() -> None:
     assert branch["tests"] == ["x.mean() > 100"]
     assert [traced.ops[op].name for op in branch["deciding"]] == ["mean", "gt"]
     assert [traced.ops[op].name for op in branch["ops"]] == ["full", "mul"]
+
+
+def test_branches_are_marked_as_in_a_picture() -> None:
+    """The tests, what leads up to them and the arms that were taken, by operation."""
+    traced, found = drawn(Deep())
+    names = ("mean_1", "gt_1", "full_1", "mul_1")
+    mean, gt, full, mul = (str(traced[name].index) for name in names)
+    marks = json.loads(json.dumps(found["marks"]))
+    assert marks["tests"] == {gt: ["if x.mean() > 100: no"]}
+    assert marks["deciding"] == {mean: [[0, "IF"]], gt: [[0, "IF"]]}
+    assert marks["arms"] == {full: [[0, "ELSE"]], mul: [[0, "ELSE"]]}
 
 
 @pytest.mark.parametrize(

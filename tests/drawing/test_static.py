@@ -95,7 +95,7 @@ def test_frames_bear_address_class_and_calls() -> None:
 def test_a_module_shared_by_two_others_has_a_frame_in_neither() -> None:
     """A box stands in the frames that all of its passes have in common."""
     text = drawn("shared_module")
-    assert "left.0 (Sequential)" not in text
+    assert "0 (Sequential)" not in text
     assert "    " not in box(text, "linear_1_1")[:3]
     assert "    " in box(text, "relu_1_3")[:4]
 

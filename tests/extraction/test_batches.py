@@ -64,6 +64,18 @@ def test_a_broken_stimulus_comes_up_in_its_batch(tmp_path: Path) -> None:
         next(made)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_stimulus_that_was_replaced_is_refused(tmp_path: Path, *, kept: bool) -> None:
+    """Its shard would hold the new picture under the digest of the old one."""
+    files = _images(tmp_path, 4)
+    files[3][0].write_bytes(files[0][0].read_bytes())
+    prepared = Prepared(tmp_path / "kept", most=10**6) if kept else None
+    made = batches(files, loader(_loaded(FRAME), prepared), batch_size=2)
+    assert next(made)[0] == 0
+    with pytest.raises(StimulusError, match=r"3\.png was changed or removed after the run began; "):
+        next(made)
+
+
 def test_ctrl_c_while_the_threads_end_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,8 +94,9 @@ def test_ctrl_c_while_the_threads_end_is_not_lost(
 
 def test_stimuli_of_two_sizes_are_refused(tmp_path: Path) -> None:
     """Without a crop, images of different shapes cannot be one batch."""
-    files = _images(tmp_path, 2)
-    Image.new("RGB", (30, 16)).save(files[1][0])
+    (one, digest), (other, _) = _images(tmp_path, 2)
+    Image.new("RGB", (30, 16)).save(other)
+    files = [(one, digest), (other, digest_bytes(other.read_bytes()))]
     uncropped = dataclasses.replace(FRAME, crop=None)
     with pytest.raises(StimulusError, match="so that all agree"):
         list(batches(files, loader(_loaded(uncropped)), batch_size=2))

@@ -100,3 +100,15 @@ def test_places_that_rounding_may_swap_are_not_refused() -> None:
 
     structure = probed(Apart(Places()), "mixing")
     assert dict(structure.layers[0].attrs)["difference_by_batch"] > 0.01
+
+
+def test_only_what_is_kept_is_measured() -> None:
+    """`all` leaves out a value without stimuli, which the traces keep all the same."""
+
+    class Scaled(nn.Module):
+        def forward(self, x):
+            return x * torch.arange(7).exp()
+
+    structure = probed(Apart(Scaled()), "all")
+    assert [name for name, _ in structure.skipped] == ["arange_1_2", "exp_1_3"]
+    assert all("difference_by_threads" in dict(layer.attrs) for layer in structure.layers)

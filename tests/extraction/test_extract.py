@@ -10,6 +10,7 @@ import PIL.Image
 import pytest
 import torch
 
+from lens_pipeline.digests import digest_file
 from lens_pipeline.errors import StimulusError, TraceError
 from lens_pipeline.extraction import Destination, Structure, extract, load_example, probe
 from lens_pipeline.models.loading import LoadedModel, load_model
@@ -44,7 +45,7 @@ def task_for(images: Path, selectors: tuple[str, ...], batch_size: int) -> Task:
         root=images,
         ids=tuple(Path(file).stem for file in files),
         files=files,
-        file_digests=files,
+        file_digests=tuple(digest_file(images / file) for file in files),
         selectors=selectors,
         runtime=Runtime(batch_size=batch_size),
     )

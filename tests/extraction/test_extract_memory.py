@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from lens_pipeline.digests import digest_file
 from lens_pipeline.errors import BudgetError
 from lens_pipeline.extraction import Destination, extract, load_example, probe
 from lens_pipeline.models.loading import LoadedModel, load_model
@@ -53,7 +54,7 @@ def task_of(folder: Path, batch_size: int) -> Task:
         root=folder,
         ids=tuple(Path(file).stem for file in files),
         files=files,
-        file_digests=files,
+        file_digests=tuple(digest_file(folder / file) for file in files),
         selectors=("conv",),
         runtime=Runtime(batch_size=batch_size),
     )

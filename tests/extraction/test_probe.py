@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import nn
 
-from lens_pipeline.errors import SelectorError, TraceError
+from lens_pipeline.errors import PostfunctionError, SelectorError, TraceError
 from lens_pipeline.extraction import Structure, probe
 from lens_pipeline.models.loading import LoadedModel, load_model
 from lens_pipeline.models.spec import ModelSpec
 from tests import zoo
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,25 @@ def test_layer_without_stimuli_asked_for_by_name_is_refused() -> None:
         probed(of_module(_WithPositions()), ["arange_1_3", "sum_1"])
 
 
+def test_an_output_without_values_is_left_out_and_refused_by_name() -> None:
+    """A slice of no channels has stimuli and no units."""
+    model = of_module(_Empty())
+    reason = "its shape is (3, 0, 64, 64) for three stimuli, which holds no values"
+    assert probed(model, "all").skipped == (("getitem_1_1", reason),)
+    with pytest.raises(SelectorError, match=r"getitem_1_1 cannot be stored .* holds no values"):
+        probed(model, ["getitem_1_1"])
+
+
+def test_a_chain_that_leaves_no_values_is_refused(cornet_s: LoadedModel, tmp_path: Path) -> None:
+    """A user's own postfunction may return an empty slice."""
+    (tmp_path / "emptying.py").write_text("def emptied(values):\n    return values[:, :0]\n")
+    with (
+        contextlib.chdir(tmp_path),
+        pytest.raises(PostfunctionError, match=r"leave no values of layer 'V1.output', whose unit"),
+    ):
+        probed(cornet_s, ["V1.output"], "emptying:emptied")
+
+
 def test_graph_that_depends_on_the_input_is_refused() -> None:
     """Two batches that compute different things cannot be one tree."""
     with pytest.raises(TraceError, match="another graph for 3 stimuli than for 2"):
@@ -107,6 +131,11 @@ class _WithPositions(nn.Module):
     def forward(self, x):
         x = x.flatten(1).sum(1, keepdim=True)
         return x + torch.arange(3)
+
+
+class _Empty(nn.Module):
+    def forward(self, x):
+        return torch.cat([x[:, :0], x.sin()], 1)
 
 
 class _DependsOnBatch(nn.Module):

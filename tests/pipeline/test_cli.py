@@ -10,7 +10,7 @@ import pytest
 
 from lens_pipeline import __version__
 from lens_pipeline.pipeline.cli import main
-from lens_pipeline.pipeline.commands import COMMANDS
+from lens_pipeline.pipeline.commands import COMMANDS, Word
 from lens_pipeline.pipeline.config import setting_names
 
 TINY = (
@@ -75,7 +75,31 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("model.weightss=x",), "There is no setting model.weightss; nearest: model.weights"),
         (("~rsa.alin",), "There is no setting rsa.alin; nearest: rsa.align"),
         (("+rsa.measures=x",), "The config is not allowed: unknown setting rsa.measures (nearest"),
-        (("layers=[V1.output",), "Cannot read 'layers=[V1.output': a setting is written"),
+        (
+            ("layers=[V1.output,", "IT.output]"),
+            "Cannot read 'layers=[V1.output,': a list has no spa",
+        ),
+        (("stimuli.root=my", "images"), "Cannot read 'images': a setting is written name=value"),
+        (("plan", "alexnet"), "Cannot read 'alexnet': it is written model=alexnet."),
+        (
+            ("model", "=", "alexnet"),
+            "There is no command 'model'; a setting is written with its va",
+        ),
+        (("model=alexnet,vgg16",), "model=alexnet,vgg16 is ambiguous: add -m to sweep."),
+        (("model=timm",), "model.name has to be given: model.name=VALUE."),
+        (("model=custom",), "A model of your own needs model.target=package.module:function."),
+        (("model=",), "There is no model=; allowed: alexnet, "),
+        (("+model=alexnet",), "model is set: write it without +."),
+        (("+rsa.seed=1",), "rsa.seed is set: write it without +."),
+        (("model.arguments.depth=3",), "is written with a plus: +model.arguments.depth=VALUE."),
+        (("model.seed=${nope}",), "${nope} names no setting."),
+        (
+            ("--model", "alexnet"),
+            "There is no option --model; a setting has no dashes: model=VALUE.",
+        ),
+        (("--cfg", "all_of_it"), "--cfg takes job or hydra or all, not all_of_it."),
+        (("--config-dir", "nowhere"), "nowhere of configs."),
+        (("--config-name", "nowhere"), "There is no config nowhere to begin with."),
         (("layers=a,b",), "layers=a,b is ambiguous: write layers=[a,b] for a list"),
         (("runtime.fidelity=1.01",), "expected a number above 0 and up to 1 @ runtime.fidelity"),
         (("runtime.fidelity=0",), "expected a number above 0 and up to 1 @ runtime.fidelity, not"),
@@ -105,6 +129,19 @@ def test_what_is_mistyped_gets_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert sentence in refused(arguments, capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_flags_stand_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also between the settings, before the command, and `--info` in front of a setting."""
+    monkeypatch.chdir(tmp_path)
+    seen: list[str] = []
+    plan = Word(composed=lambda _plain, _sweep: 0, swept=lambda jobs: seen.extend(dict(jobs)) or 0)
+    monkeypatch.setitem(COMMANDS, "plan", plan)
+    assert main(["-m", "plan", "model=alexnet", "model.seed=0,1"]) == 0
+    assert main(["plan", "model=alexnet,vgg16", "-m", "model.seed=3"]) == 0
+    assert seen == ["model.seed=0", "model.seed=1", "model=alexnet", "model=vgg16"]
+    assert main(["--info", "model=alexnet"]) == 0
+    assert main(["model=alexnet", "--cfg", "job"]) == 0
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,21 @@
 """Running tasks: shards by key, whoever makes them and whoever dies."""
 
 import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import h5py
+import pytest
 import torch
 import xarray as xr
 
+from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.job import run_job
-from lens_pipeline.pipeline.run import torch_threads
+from lens_pipeline.pipeline.record import read_record
+from lens_pipeline.pipeline.run import Done, torch_threads, total_seconds
+from tests.pipeline.test_cli import COMMAND, TINY
 
 DEADLY = """
 import os, signal
@@ -25,6 +32,22 @@ class Deadly(Tiny):
 def deadly_net():
     torch.manual_seed(0)
     return Deadly()
+"""
+
+
+# Has memory for one stimulus at a time, and notes how many it was given.
+HUNGRY = """
+class Hungry(Tiny):
+    def forward(self, x):
+        with open("sizes", "a") as file:
+            file.write(f"{len(x)} ")
+        if len(x) > 1:
+            raise MemoryError
+        return super().forward(x)
+
+def hungry_net():
+    torch.manual_seed(0)
+    return Hungry()
 """
 
 
@@ -58,10 +81,6 @@ def test_threads_are_set_back() -> None:
 
 def test_the_plan_is_exact_for_bytes(study: Path, plain: dict[str, Any]) -> None:
     """What is announced is what the variables of all shards hold, to the byte."""
-    import h5py
-
-    from lens_pipeline.pipeline.record import read_record
-
     for layers, chain in ((["all"], []), (["conv"], ["spatial_mean", "dtype:float64"])):
         folder = run_job({**plain, "layers": layers, "postfunction": chain})
         record = read_record(folder)
@@ -76,3 +95,17 @@ def test_the_plan_is_exact_for_bytes(study: Path, plain: dict[str, Any]) -> None
             with h5py.File(path) as file:
                 file.visititems(add)
         assert sum(written) == 6 * record.structure["bytes_per_stimulus"]
+
+
+@pytest.mark.parametrize("executor", ["serial", "dask"])
+def test_what_fits_into_memory_is_found_out_once(
+    study: Path, plain: dict[str, Any], executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later tasks of a worker begin with the batch that fitted; every shard says which it was."""
+    with (study / "tiny_net.py").open("a") as file:
+        file.write(HUNGRY)
+    plain["model"]["target"] = "tiny_net:hungry_net"
+    plain |= {"runtime": {"batch_size": 2, "certify": False}, "executor": {"name": executor}}
+    # three tasks of two stimuli
+    plain["run"]["shard_megabytes"] = 0.009
+    calm = run_job({**plain, "runtime": {**plain["runtime"], "batch_size": 1}})

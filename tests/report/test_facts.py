@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from lens_pipeline.report.facts import duration, layer_rows, reproduce, time_shares
+from lens_pipeline.report.facts import (
+    duration,
+    headline,
+    layer_rows,
+    reproduce,
+    run_cells,
+    time_shares,
+)
 from tests.report.conftest import RECORD
+
+
+def test_a_run_is_said_in_a_line() -> None:
+    """What saw what, how much of it and for how long; a run without a record has empty cells."""
+    record = {**RECORD, "seconds": {"all": 75.0}}
+    assert headline(record) == (
+        "resnet18 on things",
+        "Weights random, seed 3; 4 of things; 1 layers, 2 passes; computed in 1 min 15 s.",
+    )
+    file = {**RECORD, "model": {**RECORD["model"], "weights": "/data/net.pth"}}
+    assert run_cells(file) == ("resnet18", "net.pth", "4 of things", "1", "2", "")
+    assert set(run_cells(None)) == {""}
 
 
 def test_layers_have_their_measured_facts() -> None:

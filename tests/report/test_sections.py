@@ -10,7 +10,7 @@ import pytest
 from lens_pipeline.errors import StoreError
 from lens_pipeline.report.contents import read_contents
 from lens_pipeline.report.facts import facts
-from lens_pipeline.report.sections import choice_sentences, differences, plain_table, score_tables
+from lens_pipeline.report.sections import differences, plain_table, score_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +46,6 @@ def test_scores_stand_by_layer_pass_and_reference(run: Path) -> None:
     assert meg.weight == 1.0
     assert second.weight == pytest.approx(0.05 / 0.3)
     assert (table.low, table.high) == (-0.2, 0.6)
-
-
-def test_a_choice_is_said_with_what_it_was_made_on(run: Path) -> None:
-    """The part that chose and the part that scored are both named."""
-    assert choice_sentences(read_contents(run).tables["choices"]) == (
-        "it, spearman: layer1:2 was chosen on part 1 (46 stimuli) and scores 0.123 on 47 others.",
-    )
 
 
 def test_missing_values_are_empty_cells(run: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
 from rsatoolbox.rdm.compare import compare as rsatoolbox_compare
 from scipy.spatial.distance import pdist
 from scipy.stats import kendalltau, pearsonr, spearmanr
@@ -77,6 +79,10 @@ def test_all_measures_are_those_of_rsatoolbox_and_have_a_ceiling(measure: str) -
     np.testing.assert_allclose(compare(rdms, others, measure=measure), wanted)
     lower, upper = noise_ceiling(others, measure=measure)
     assert 0 < lower < upper <= 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Noise ceiling for tau")
+        ceilings = boot_noise_ceiling(others, method=COMPARISONS[measure].method)
+    assert (lower, upper) == pytest.approx(ceilings, abs=1e-12)
 
 
 def test_shuffled_rows_give_the_same_score() -> None:

@@ -32,6 +32,15 @@ def test_a_large_offset_costs_no_digits(offset: float) -> None:
     np.testing.assert_allclose(scatter([array]).means, wanted, rtol=1e-9, atol=1e-7)
 
 
+@pytest.mark.parametrize("plateau", [0.0, 3.0])
+def test_one_value_in_most_units_costs_no_digits(plateau: float) -> None:
+    """A rectified layer: the same small product, added often, must not err in one direction."""
+    random = np.random.default_rng(0)
+    peaks = np.exp(3 * random.standard_normal((30, 60_000)))
+    array = peaks * (random.random(peaks.shape) < 0.1) / peaks.max() + plateau
+    assert _worst(array.astype(np.float32)) < 1e-6
+
+
 def test_blocks_with_different_means_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What block means contribute is not lost, nor does it swamp the rest."""
     monkeypatch.setattr(module, "_BLOCK_VALUES", 20 * 256)

@@ -100,24 +100,15 @@ def test_gain_is_the_last_pass_less_the_first(passes: ModuleType, tmp_path: Path
     assert row["p_corrected"] == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize(
-    ("difference", "p", "says"),
-    [
-        (0.1, 0.01, "is more like it than"),
-        (-0.1, 0.01, "is less like it than"),
-        (0.1, 0.2, "cannot be told apart in likeness from"),
-        (0.1, np.nan, "cannot be told apart in likeness from"),
-    ],
-)
-def test_conclusions_follow_from_corrected_p(
-    passes: ModuleType, tmp_path: Path, difference: float, p: float, says: str
-) -> None:
-    """Nothing is concluded without a p-value below the level, whatever the difference."""
+def test_conclusions_on_passes_follow_from_corrected_p(passes: ModuleType, tmp_path: Path) -> None:
+    """A gain that is planned is said of the area and its passes, by its corrected p alone."""
+    from answers import sentences
+
     gains = passes.pass_gains({"net": _comparisons(tmp_path)})
-    gains = gains.assign(difference=difference, p_corrected=p)
-    said = passes.conclusions(gains, pd.DataFrame()).iloc[0]
-    assert f"it: net, V4 at pass 4 {says} pass 1" in said["says"]
-    assert said["kind"] == "planned comparison of passes"
+    (said,) = sentences(passes.planned(gains))
+    assert said == "net, V4 at pass 4 is closer than pass 1 to it (+0.200, p 0.001)."
+    (said,) = sentences(passes.planned(gains.assign(p_corrected=np.nan)))
+    assert said == "net, V4 at pass 4 cannot be told apart from pass 1 on it (+0.200, p unknown)."
 
 
 @pytest.mark.slow
@@ -136,8 +127,10 @@ def test_demonstration_with_random_weights_is_stamped(
         table = pd.read_csv(tmp_path / f"{name}.csv")
         assert table["stand_in"].str.startswith("random weights were asked for").all()
     said = pd.read_csv(tmp_path / "conclusions.csv")["says"]
-    assert said.str.contains("CORnet-S untrained .* CORnet-S once untrained").sum() == 4
-    assert said.str.contains("at pass 2 .* pass 1").sum() == 8
+    (pair,) = said[said.str.contains("CORnet-S untrained .* CORnet-S once untrained")]
+    assert pair.count(", p ") == 4
+    passes = said[said.str.contains("at pass 2 .* pass 1")]
+    assert [text.count(", p ") for text in passes] == [4, 4]
     picture = (tmp_path / "figures" / "scores_passes.svg").read_text(encoding="utf-8")
     assert picture.count("#c40000") > 0
     assert (tmp_path / "report.html").is_file()

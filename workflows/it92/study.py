@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import steps
+from answers import GUARDED, LAYERS, answer, conclusions
 from guarded import compared
 from images92 import BRAINS, FILES, job, network_of, seen
 from pictures import guarded_figure, layers_figure
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+QUESTION = (
+    "Does training, or recurrence, make a network's late layers look like inferior temporal cortex?"
+)
+UNANSWERED = (
+    "What recurrence brings is not answered, since no trained CORnet-S was among the networks "
+    "(--recurrent FILE)."
+)
 TRAINED, UNTRAINED, RECURRENT = "SqueezeNet trained", "SqueezeNet untrained", "CORnet-S"
 CORNET_LAYERS = "[V1.output,V2.output,V4.output,IT.output,decoder.avgpool]"
 
@@ -47,7 +55,7 @@ def _study(options: argparse.Namespace) -> bool:
         for images in BRAINS
     }
     folders = steps.run_jobs(study, jobs)
-    return folders is not None and _conclude(options.output, folders, families)
+    return folders is not None and _conclude(options, folders, families)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -91,8 +99,11 @@ def _recurrent(options: argparse.Namespace) -> str:
     return f"{RECURRENT} {'untrained' if options.recurrent == 'random' else 'trained'}"
 
 
-def _conclude(output: Path, folders: dict[str, Path], families: dict[str, list[str]]) -> bool:
+def _conclude(
+    options: argparse.Namespace, folders: dict[str, Path], families: dict[str, list[str]]
+) -> bool:
     """Compare the networks on each set of images, and write what was found."""
+    output = options.output
     pairs = [(TRAINED, family) for family in families if family != TRAINED]
     found = compared(
         [
@@ -104,16 +115,25 @@ def _conclude(output: Path, folders: dict[str, Path], families: dict[str, list[s
     )
     scores = steps.all_scores(folders)
     scores["job"] = scores["job"].map(network_of)
-    steps.write_tables(output, study=scores, guarded=found.scores, differences=found.differences)
+    said = conclusions({"guarded comparison of networks": found.differences})
+    steps.write_tables(
+        output,
+        study=scores,
+        guarded=found.scores,
+        differences=found.differences,
+        conclusions=said,
+    )
     plain = [UNTRAINED, f"{RECURRENT} untrained"]
     title = "Likeness to visual cortex at the layer and pass that other images chose"
     figure = guarded_figure(found.scores, title=title, plain=plain)
     steps.write_figure(output, "scores_guarded", figure, found.scores)
-    title = "Likeness of every layer and pass to visual cortex, with intervals; not guarded"
+    title = "Likeness of every layer and pass to visual cortex"
     figure = layers_figure(scores, families=families, title=title, plain=plain)
     steps.write_figure(output, "scores_layers", figure, scores)
-    print(found.scores[["reference", "family", "score", "ci_low", "ci_high", "chosen"]].to_string())
-    return steps.write_pages(output, folders)
+    figures = {"scores_guarded": GUARDED, "scores_layers": LAYERS}
+    says = [*said["says"], *([UNANSWERED] if options.recurrent in ("random", "none") else [])]
+    told = answer(QUESTION, found, says=says, figures=figures)
+    return steps.write_pages(output, folders, told)
 
 
 if __name__ == "__main__":

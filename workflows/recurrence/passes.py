@@ -1,4 +1,4 @@
-"""What later passes of an area add to its likeness with cortex: a table, sentences, a figure."""
+"""What later passes of an area add to its likeness with cortex: a table and a figure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# a corrected p-value below it is called a difference
-LEVEL = 0.05
 
 _PANEL, _LEFT, _GAP, _HIGH = 2.9, 0.85, 0.35, 2.6
 
@@ -62,37 +59,12 @@ def _gain(rows: pd.DataFrame) -> pd.Series:
     return row.reindex(list(_READ))
 
 
-def conclusions(gains: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """Return a sentence per comparison: planned ones of passes, and guarded ones of nets."""
-    rows = [
-        {
-            "reference": row["reference"],
-            "kind": "planned comparison of passes",
-            "says": f"{row['reference']}: {row['job']}, {row['layer']} at pass {row['pass']} "
-            f"{_verdict(row)} pass {row['other_pass']} ({_numbers(row)}).",
-        }
-        for _, row in gains.iterrows()
-    ]
-    rows += [
-        {
-            "reference": row["reference"],
-            "kind": "guarded comparison of nets",
-            "says": f"{row['reference']}: {row['family']} {_verdict(row)} "
-            f"{row['other_family']} ({_numbers(row)}).",
-        }
-        for _, row in differences.iterrows()
-    ]
-    return pd.DataFrame(rows, columns=["reference", "kind", "says"])
-
-
-def _verdict(row: pd.Series) -> str:
-    if not row["p_corrected"] < LEVEL:
-        return "cannot be told apart in likeness from"
-    return "is more like it than" if row["difference"] > 0 else "is less like it than"
-
-
-def _numbers(row: pd.Series) -> str:
-    return f"difference {row['difference']:+.3f}, corrected p {row['p_corrected']:.3f}"
+def planned(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return gains as comparisons of an area at its last pass with the same at its first."""
+    first = gains["other_pass"].map(lambda number: f"pass {number}")
+    last = [f"{job}, {layer} at pass {number}" for job, layer, number in
+            gains[["job", "layer", "pass"]].to_numpy()]  # fmt: skip
+    return gains.assign(family=last, other_family=first)
 
 
 def passes_figure(

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 import steps
+from answers import GUARDED, answer, conclusions
 from guarded import compared
 from images92 import BRAINS, FILES, job, network_of, seen
-from passes import conclusions, pass_gains, passes_figure
+from passes import pass_gains, passes_figure, planned
 from pictures import guarded_figure
 
 from lens_pipeline.errors import ConfigError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+QUESTION = "Does recurrence make a network's areas look more like visual cortex?"
+PASSES = "Every pass of every area, with intervals; dashed: the same weights, each area run once."
 NETS = {"cornet_s": "CORnet-S", "cornet_rt": "CORnet-RT"}
 STAMP = (
     "random weights were asked for (--weights random): this shows what the study does, not what "
@@ -152,7 +155,12 @@ def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
     scores, gains = steps.all_scores(folders), pass_gains(folders)
     for table in (scores, gains):
         table["job"] = table["job"].map(network_of)
-    said = conclusions(gains[gains["job"].isin(families[kind])], found.differences)
+    said = conclusions(
+        {
+            "guarded comparison of nets": found.differences,
+            "planned comparison of passes": planned(gains[gains["job"].isin(families[kind])]),
+        }
+    )
     stamp = STAMP if options.weights == "random" else ""
     for table in (scores, gains, found.scores, found.differences, said):
         table["stand_in"] = stamp
@@ -173,8 +181,9 @@ def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
         scores, net=families[kind], twin=families[twin], title=title, stamp=stamp
     )
     steps.write_figure(output, "scores_passes", figure, scores)
-    print("\n".join(said["says"]))
-    return steps.write_pages(output, folders)
+    figures = {"scores_guarded": GUARDED, "scores_passes": PASSES}
+    told = answer(QUESTION, found, says=said["says"].tolist(), figures=figures, stand_in=stamp)
+    return steps.write_pages(output, folders, told)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+QUESTION = "What of people's ratings of object concepts is in a network's layers?"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the tables of features, run every network, then write what was found."""
     options = _options(arguments)
@@ -65,7 +68,9 @@ def _study(options: argparse.Namespace) -> bool:
     )
     folders = steps.run_jobs(steps.Study("things", options.output, settings), which.jobs)
     title = "Ratings of concepts in networks, at the layer that other concepts chose"
-    return folders is not None and networks.conclude(options.output, folders, which, title=title)
+    return folders is not None and networks.conclude(
+        options.output, folders, which, question=QUESTION, title=title
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+QUESTION = "Which architectures look like visual cortex, and how much of that comes with training?"
 MODELS = "alexnet,resnet18,squeezenet1_1,mobilenet_v3_large,cornet_z,cornet_s"
 
 
@@ -54,7 +55,9 @@ def _study(options: argparse.Namespace) -> bool:
     )
     folders = steps.run_jobs(steps.Study("zoo", options.output, settings), which.jobs)
     title = "Architectures and their untrained twins, at the layer that other images chose"
-    return folders is not None and networks.conclude(options.output, folders, which, title=title)
+    return folders is not None and networks.conclude(
+        options.output, folders, which, question=QUESTION, title=title
+    )
 
 
 if __name__ == "__main__":

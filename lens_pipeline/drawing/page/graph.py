@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.conditionals.branching import conditionals
+from lens_pipeline.drawing.branches import branches
 from lens_pipeline.drawing.wording import parameter, size
 from lens_pipeline.tracer.graph import depends_on_input
 from lens_pipeline.tracer.report import report
@@ -44,6 +45,7 @@ def graph(o: Overview, *, title: str) -> dict[str, Any]:
             "leaf": [int(call.index not in o.not_leaves) for call in trace.module_calls],
         },
         "branches": _branches(trace),
+        "marks": _marks(o),
     }
 
 
@@ -148,3 +150,13 @@ def _branches(trace: Trace) -> list[dict[str, Any]]:
         }
         for one in (conditionals(trace) if trace.host_reads else ())
     ]
+
+
+def _marks(o: Overview) -> dict[str, Any]:
+    """Return by operation what is marked of branches, as in a picture."""
+    found = branches(o)
+    return {
+        "tests": {op: list(dict.fromkeys(texts)) for op, texts in found.tests.items()},
+        "deciding": {op: sorted(words) for op, words in found.deciding.items()},
+        "arms": {op: sorted(words) for op, words in found.arms.items()},
+    }

@@ -128,27 +128,29 @@ function boxEdges(tree) {
       const from = tree.boxOf[parent];
       const to = tree.boxOf[op];
       const key = `${from.key} ${to.key}`;
-      if (!found.has(key)) found.set(key, { from, to, pairs: [], made: true, arm: "" });
+      if (!found.has(key)) found.set(key, { from, to, pairs: [], made: true, words: new Set() });
       const edge = found.get(key);
+      marks(parent, op).forEach((word) => edge.words.add(word));
       edge.pairs.push([G.ops.pass[parent], G.ops.pass[op]]);
       if (!G.ops.made_inside[parent]) edge.made = false;
     }
   }
-  G.branches.forEach((branch) => addArm(tree, found, branch));
   const edges = [...found.values()];
-  for (const edge of edges) edge.label = edge.arm ? edge.arm.toUpperCase() : passLabel(edge);
+  for (const edge of edges) {
+    edge.arm = [...edge.words].join(", ");
+    edge.label = edge.arm || passLabel(edge);
+  }
   for (const box of tree.boxes) (box.into = []), (box.out = []);
   for (const edge of edges) edge.from.out.push(edge), edge.to.into.push(edge);
   return edges;
 }
 
-// a dotted edge from what decided a branch to the first operation of the arm that was taken
-function addArm(tree, found, branch) {
-  if (!branch.ops.length || !branch.deciding.length) return;
-  const from = tree.boxOf[branch.deciding[branch.deciding.length - 1]];
-  const to = tree.boxOf[branch.ops[0]];
-  const key = `${from.key} ${to.key} arm`;
-  if (from !== to) found.set(key, { from, to, pairs: [], made: false, arm: branch.taken || "if" });
+// the arms that were taken, and the tests, into which an edge between two operations leads
+function marks(parent, child) {
+  return [G.marks.arms, G.marks.deciding].flatMap((found) => {
+    const before = (found[parent] || []).map(String);
+    return (found[child] || []).filter((one) => !before.includes(String(one))).map((one) => one[1]);
+  });
 }
 
 // which pass leads to which, where it is not each to its own
@@ -173,15 +175,14 @@ function ranges(numbers) {
   return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
 }
 
-const deciding = new Set(G.branches.flatMap((branch) => branch.deciding));
-
 function describeBox(box, unrolled) {
   const op = box.ops[0];
   const kind = G.ops.kind[op];
   const held = box.ops.find((one) => G.ops.parameters[one]);
-  box.fill = kind !== "call" ? kind : held === undefined ? "plain" : "parameters";
+  const tests = box.ops.filter((one) => G.marks.tests[one]);
+  const called = tests.length ? "test" : held === undefined ? "plain" : "parameters";
+  box.fill = kind === "call" ? called : kind;
   box.made = box.ops.every((one) => G.ops.made_inside[one]);
-  box.decides = box.ops.some((one) => deciding.has(one));
   box.buffers = box.ops.some((one) => G.ops.buffers[one]);
   box.leaf = leafModule(op);
   const label = unrolled ? G.ops.label[op] : G.layers.label[G.ops.layer[op]];
@@ -191,7 +192,7 @@ function describeBox(box, unrolled) {
   box.lines.push(sizes.length > 1 ? `${sizes[0]} +${sizes.length - 1}` : sizes[0]);
   if (held !== undefined) box.lines.push(G.ops.parameters[held]);
   if (box.leaf) box.lines.push(`@${box.leaf}`);
-  if (box.decides) box.lines.push("decides a branch");
+  box.lines.push(...new Set(tests.flatMap((one) => G.marks.tests[one])));
 }
 
 function describeGroup(group) {

@@ -218,6 +218,7 @@ colour.addEventListener("change", () => {
 
 function legend() {
   const kinds = [["input", "input"], ["output", "output"], ["parameters", "has parameters"], ["made", "made inside"]];
+  if (Object.keys(G.marks.tests).length) kinds.push(["test", "decides a branch"]);
   const home = document.getElementById("legend");
   const items = kinds.map(([look, text]) => element("span", {}, element("i", { class: look }), text));
   const unit = UNITS[view.colour] || "";

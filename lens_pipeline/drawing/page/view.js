@@ -117,7 +117,7 @@ function drawFar(box) {
 }
 
 const boxLook = (thing) =>
-  `box ${thing.fill}${thing.group ? " module" : ""}${thing.made ? " made" : ""}${thing.decides ? " decides" : ""}`;
+  `box ${thing.fill}${thing.group ? " module" : ""}${thing.made ? " made" : ""}`;
 const edgeLook = (edge) =>
   `edge${edge.made ? (edge.endless ? " faint" : " made") : ""}${edge.again ? " again" : ""}${edge.arm ? " arm" : ""}${edge.long ? " long" : ""}`;
 
@@ -166,7 +166,7 @@ function makeEdge(edge, home) {
   const element = svgElement("g", {}, home);
   svgElement("path", { class: edgeLook(edge), d: edge.d }, element);
   if (edge.arrow) svgElement("path", { class: "head", d: arrowhead(edge) }, element);
-  if (edge.label) words(element, edge.at[0], edge.at[1], edge.label, "passes");
+  if (edge.label) words(element, edge.at[0], edge.at[1], edge.label, edge.arm ? "passes arm" : "passes");
   return element;
 }
 

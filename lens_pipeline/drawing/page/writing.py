@@ -43,6 +43,8 @@ _LIGHT = {
     "OUTPUT": looks.OUTPUT,
     "PARAMETERS": looks.PARAMETERS["trainable"],
     "PLAIN": looks.WHITE,
+    "TEST": looks.TEST,
+    "ARM": looks.ARM,
 }
 
 

@@ -7,7 +7,7 @@ done by default is left out, and said, where the data are too few.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import ComparisonError, nearest
@@ -34,8 +34,6 @@ FITTED_DRAWS = 200
 CHOOSING = ("auto", "none", "stimuli", "both")
 # fewer subjects than this cannot be parted in two and then be resampled
 LEAST_PARTED_SUBJECTS = 4
-# stimuli over which a whitened measure can be resampled
-MOST_WHITENED = 99
 
 
 @dataclass(frozen=True)
@@ -78,23 +76,6 @@ def check_asked(asked: Asked) -> None:
         )
     if asked.parts < 2:
         raise ComparisonError("rsa.parts is 1; a layer is chosen on one part and scored on others.")
-
-
-def resampled_whole(asked: Asked, *, measure: str, n_stimuli: int, name: str) -> Asked:
-    """Return what is asked of a measure: nothing drawn where its resamples cannot be compared.
-
-    rsatoolbox whitens no RDM in which pairs are missing, as they are between a stimulus and its
-    copy, from 100 stimuli on. Raises ComparisonError if draws were asked for.
-    """
-    if not measure.startswith("whitened") or n_stimuli <= MOST_WHITENED or asked.draws == 0:
-        return asked
-    if asked.draws is not None:
-        raise ComparisonError(
-            f"{measure} of {name} cannot be resampled over {n_stimuli} stimuli, only over "
-            f"{MOST_WHITENED} or fewer; set rsa.bootstrap=0 or choose another rsa.measure."
-        )
-    LOG.info("%s: no bootstrap of %s over %d stimuli", name, measure, n_stimuli)
-    return replace(asked, draws=0, choose="none", fitted=())
 
 
 def scheme_for(asked: Asked, *, n_units: int, n_subjects: int, name: str) -> str | None:

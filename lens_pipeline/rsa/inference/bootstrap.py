@@ -2,7 +2,8 @@
 
 rsatoolbox defines the numbers and evaluates one resample and one model at a time; here all models
 and subjects of a resample are evaluated together, from counts instead of copies, and given back as
-rsatoolbox's own `Result` (see `results`).
+rsatoolbox's own `Result` (see `results`). Whitened measures, of which it takes no resample of 100
+stimuli or more, are resampled over any number.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lens_pipeline.rsa.comparison import COMPARISONS, measure_called
-from lens_pipeline.rsa.inference.direct import evaluate_direct, likeness_of
-from lens_pipeline.rsa.inference.linear import evaluate_linear
+from lens_pipeline.rsa.comparison import measure_called
+from lens_pipeline.rsa.inference.linear import LINEAR, evaluate_linear
 from lens_pipeline.rsa.inference.rank_measures import RANK_MEASURES
 from lens_pipeline.rsa.inference.ranked import evaluate_ranked
+from lens_pipeline.rsa.inference.whole import likeness_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
     from lens_pipeline.rsa.inference.likeness import Done, Doubles, Likeness
     from lens_pipeline.rsa.inference.resamples import Resamples
 
-# those that are not evaluated by rsatoolbox itself are equal to it to 1e-12
+# one for each key of COMPARISONS
 EVALUATIONS: dict[str, Callable[..., Likeness]] = {
-    **dict.fromkeys(COMPARISONS, evaluate_direct),
-    "pearson": evaluate_linear,
-    "cosine": evaluate_linear,
+    **dict.fromkeys(LINEAR, evaluate_linear),
     **dict.fromkeys(RANK_MEASURES, evaluate_ranked),
 }
 
@@ -92,5 +91,6 @@ def evaluate(
 
 def scores(models: Doubles, subjects: Doubles, *, measure: str) -> Doubles:
     """Return the mean likeness of models (n_models, n_pairs) to subjects (n_subjects, n_pairs)."""
+    measure_called(measure)
     found: Doubles = likeness_of(models, subjects, measure=measure).mean(axis=1)
     return found

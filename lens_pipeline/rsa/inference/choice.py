@@ -8,12 +8,12 @@ asked. Each part in turn is scored by the layer that the other parts chose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lens_pipeline.rsa.inference.asked import DRAWS
+from lens_pipeline.rsa.inference.asked import LEAST_DRAWS
 from lens_pipeline.rsa.inference.bootstrap import evaluate, scores
 from lens_pipeline.rsa.inference.draws import draws_for
 from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
@@ -143,13 +143,13 @@ def _inferred(
         n_stimuli=len(groups),
         n_subjects=len(subjects),
         n_draws=draws_for(
-            asked,
+            replace(asked, draws=asked.draws or None),
             measure=measure,
             n_stimuli=len(groups),
             n_models=1,
             n_subjects=len(subjects),
         )
-        or DRAWS,
+        or LEAST_DRAWS,
         seed=asked.seed,
         groups=drawn_groups(groups),
     )

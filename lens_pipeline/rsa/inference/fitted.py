@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # "selected": the layer that fits best. "weighted": the sum of layers with the weights, none below
 # 0, that fit best by least squares.
 FITTED = ("selected", "weighted")
+# stimuli over which rsatoolbox resamples a whitened measure
+_MOST_WHITENED = 99
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,21 @@ def check_fitted(kinds: Sequence[str], *, n_units: int, name: str) -> None:
         )
 
 
+def check_fitted_measures(measures: Sequence[str], *, n_stimuli: int, name: str) -> None:
+    """Raise ComparisonError for a measure of which rsatoolbox takes no resample of so many stimuli.
+
+    rsatoolbox whitens no RDM in which pairs are missing, as they are between a stimulus and its
+    copy, from 100 stimuli on: it then halves in place a matrix of small integers.
+    """
+    for measure in measures:
+        if measure.startswith("whitened") and n_stimuli > _MOST_WHITENED:
+            raise ComparisonError(
+                f"A model cannot be fitted over {n_stimuli} stimuli of {name} and be scored by "
+                f"{measure}, only over {_MOST_WHITENED} or fewer; leave out rsa.fitted, or choose "
+                "another rsa.measure."
+            )
+
+
 def fit(
     models: Doubles,
     subjects: Doubles,
@@ -95,7 +112,7 @@ def fit(
             data,
             method=measure_called(measure).method,
             k_rdm=None if several else 1,
-            N=FITTED_DRAWS if asked.draws is None else asked.draws,
+            N=asked.draws or FITTED_DRAWS,
             pattern_descriptor="group",
             boot_type="both" if several else "pattern",
             # the correction for the choice of folds can leave no variance at all

@@ -1,20 +1,22 @@
-"""Pearson and cosine over resamples, from sums of products alone.
+"""Pearson and cosine over resamples, whitened or not, from sums of products alone.
 
 A weighted correlation is made of weighted sums of x, y, x y, x x and y y. These are products of the
 matrix of pair weights with a matrix of products of RDMs, taken over a slice of pairs at a time, so
-all resamples and all RDMs go through a few large matrix products in bounded memory. The RDM that
-fits all subjects best is the mean of their standardised RDMs, so the noise ceilings follow from
-the correlations between subjects.
+all resamples and all RDMs go through a few large matrix products in bounded memory; whitening takes
+something from these sums (see `whitening`). The RDM that fits all subjects best is the mean of
+their standardised RDMs, so the noise ceilings follow from the products of subjects.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lens_pipeline.rsa.inference.likeness import Likeness, nothing_yet
-from lens_pipeline.rsa.inference.resamples import pair_rows
+from lens_pipeline.rsa.inference.resamples import pair_rows, stimuli_of
+from lens_pipeline.rsa.inference.whitening import lost_products
 
 if TYPE_CHECKING:
     from lens_pipeline.rsa.inference.likeness import Done, Doubles
@@ -24,27 +26,70 @@ if TYPE_CHECKING:
 _VALUES = 1 << 23
 
 
+@dataclass(frozen=True)
+class LinearMeasure:
+    """A cosine of RDMs after these steps."""
+
+    # less the mean of their pairs
+    centred: bool
+    whitened: bool
+
+
+LINEAR: dict[str, LinearMeasure] = {
+    "pearson": LinearMeasure(centred=True, whitened=False),
+    "cosine": LinearMeasure(centred=False, whitened=False),
+    "whitened_pearson": LinearMeasure(centred=True, whitened=True),
+    "whitened_cosine": LinearMeasure(centred=False, whitened=True),
+}
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Products of RDMs in each draw."""
+
+    # (n_draws, n_models, n_subjects) correlations
+    across: Doubles
+    # (n_draws, n_subjects, n_subjects) products of what is pooled: of subjects standardised before
+    # they are whitened
+    among: Doubles
+
+
 def evaluate_linear(
     models: Doubles, subjects: Doubles, resamples: Resamples, *, measure: str, done: Done
 ) -> Likeness:
-    """Evaluate by "pearson" or "cosine"; see `evaluate`."""
+    """Evaluate by a key of LINEAR; see `evaluate`."""
+    how = LINEAR[measure]
     found = nothing_yet(models, subjects, resamples)
-    parts = found.parts
-    centred = measure == "pearson"
-    models, subjects = (_standard(values, centred=centred) for values in (models, subjects))
-    once = np.ones((1, resamples.stimuli.shape[1]), dtype=np.int64)
-    across, among = _correlations(models, subjects, once, centred=centred)
-    found.scores[:] = across[0]
-    found.bounds[:] = _ceilings(among, np.ones((1, len(subjects)), dtype=np.int64))[:, 0]
-    if {"both", "stimuli"} & set(parts):
-        many = _correlations(models, subjects, resamples.stimuli, centred=centred, done=done)
-        found.likeness[:] = many[0]
-    for at, part in enumerate(parts):
+    models, subjects = (_standard(values, centred=how.centred) for values in (models, subjects))
+    whole = many = _whole(models, subjects, how=how)
+    found.scores[:] = whole.across[0]
+    found.bounds[:] = _ceilings(whole.among, _once(len(subjects)))[:, 0]
+    if {"both", "stimuli"} & set(found.parts):
+        many = _products(models, subjects, resamples.stimuli, how=how, done=done)
+    found.likeness[:] = many.across
+    for at, part in enumerate(found.parts):
         weights = resamples.subjects if part != "stimuli" else np.ones_like(resamples.subjects)
-        found.ceilings[:, :, at] = _ceilings(among if part == "subjects" else many[1], weights)
+        among = whole.among if part == "subjects" else many.among
+        found.ceilings[:, :, at] = _ceilings(among, weights)
     found.likeness[~resamples.usable] = np.nan
     found.ceilings[:, ~resamples.usable] = np.nan
     return found
+
+
+def linear_whole(models: Doubles, subjects: Doubles, *, measure: str) -> tuple[Doubles, Doubles]:
+    """Return likeness (n_models, n_subjects) and both ceilings (2,) in all data."""
+    how = LINEAR[measure]
+    models, subjects = (_standard(values, centred=how.centred) for values in (models, subjects))
+    found = _whole(models, subjects, how=how)
+    return found.across[0], _ceilings(found.among, _once(len(subjects)))[:, 0]
+
+
+def _whole(models: Doubles, subjects: Doubles, *, how: LinearMeasure) -> _Products:
+    return _products(models, subjects, _once(stimuli_of(subjects)), how=how)
+
+
+def _once(n: int) -> Counts:
+    return np.ones((1, n), dtype=np.int64)
 
 
 def _standard(values: Doubles, *, centred: bool) -> Doubles:
@@ -55,26 +100,46 @@ def _standard(values: Doubles, *, centred: bool) -> Doubles:
     return result
 
 
-def _correlations(
-    models: Doubles, subjects: Doubles, counts: Counts, *, centred: bool, done: Done | None = None
-) -> tuple[Doubles, Doubles]:
-    """Return model x subject and subject x subject correlations for each draw."""
+def _products(
+    models: Doubles,
+    subjects: Doubles,
+    counts: Counts,
+    *,
+    how: LinearMeasure,
+    done: Done | None = None,
+) -> _Products:
     n_models, n_subjects = len(models), len(subjects)
     rows, columns = np.triu_indices(n_subjects)
     sums = _sums(models, subjects, counts, done=done)
-    total = sums[:, 0]
     cuts = np.cumsum([1, n_models, n_subjects, n_models, n_models * n_subjects])
-    _, mean_m, mean_s, square, cross, pairs = np.split(sums / total[:, None], cuts, axis=1)
+    _, mean_m, mean_s, own, cross, pairs = np.split(sums / sums[:, :1], cuts, axis=1)
     among = np.zeros((len(counts), n_subjects, n_subjects))
     among[:, rows, columns] = among[:, columns, rows] = pairs
     across = cross.reshape(len(counts), n_models, n_subjects)
-    if centred:
+    means = np.concatenate([mean_m, mean_s], axis=1)
+    if not how.centred:
+        means[:] = 0
+    else:
         across -= mean_m[:, :, None] * mean_s[:, None]
         among -= mean_s[:, :, None] * mean_s[:, None]
-        square -= mean_m**2
-    norms = np.sqrt(np.einsum("dss->ds", among))
-    across = _divided(across, np.sqrt(np.maximum(square, 0))[:, :, None] * norms[:, None])
-    return across, _divided(among, norms[:, :, None] * norms[:, None])
+        own -= mean_m**2
+    sizes = _diagonal(among)
+    if how.whitened:
+        # little next to the sums, so the progress that they told stands for both
+        lost = lost_products(np.concatenate([models, subjects]), counts, means)
+        own -= _diagonal(lost)[:, :n_models]
+        across -= lost[:, :n_models, n_models:]
+        among -= lost[:, n_models:, n_models:]
+    norms = np.sqrt(np.maximum(own, 0))[:, :, None] * np.sqrt(_diagonal(among))[:, None]
+    sizes = np.sqrt(sizes)
+    return _Products(
+        _divided(across, norms), among=_divided(among, sizes[:, :, None] * sizes[:, None])
+    )
+
+
+def _diagonal(products: Doubles) -> Doubles:
+    result: Doubles = np.einsum("dss->ds", products)
+    return np.maximum(result, 0)
 
 
 def _sums(models: Doubles, subjects: Doubles, counts: Counts, *, done: Done | None) -> Doubles:
@@ -104,18 +169,21 @@ def _own(values: Doubles, among: tuple[np.ndarray, np.ndarray]) -> Doubles:
 
 
 def _ceilings(among: Doubles, weights: Counts) -> Doubles:
-    """Return lower and upper bounds (2, n_draws) from the correlations of drawn subjects."""
+    """Return lower and upper bounds (2, n_draws) from the products of drawn subjects."""
     n_draws, n_subjects = weights.shape
     if n_subjects < 2:
         return np.full((2, n_draws), np.nan)
     drawn = weights > 0
-    # correlation of each subject with the sum over all that were drawn, and the norm of that sum
-    pooled = np.einsum("dst,dt->ds", np.broadcast_to(among, (n_draws, *among.shape[1:])), weights)
+    among = np.broadcast_to(among, (n_draws, *among.shape[1:]))
+    # product of each subject with the sum over all that were drawn, and the norm of that sum
+    pooled = np.einsum("dst,dt->ds", among, weights)
     square = np.sum(pooled * weights, axis=1, keepdims=True)
-    own = weights * np.einsum("dss->ds", np.broadcast_to(among, (n_draws, *among.shape[1:])))
+    sizes = _diagonal(among)
+    own = weights * sizes
     rest = np.sqrt(np.maximum(square - 2 * weights * pooled + weights * own, 0))
-    upper = _divided(pooled, np.sqrt(square))
-    lower = _divided(pooled - own, rest)
+    norms = np.sqrt(sizes)
+    upper = _divided(pooled, np.sqrt(square) * norms)
+    lower = _divided(pooled - own, rest * norms)
     lower[drawn.sum(axis=1) == 1] = upper[drawn.sum(axis=1) == 1]
     return np.stack([_mean_where(bound, drawn) for bound in (lower, upper)])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import scipy.stats
 
 from lens_pipeline.rsa.inference.concordance import discordance, tied_pairs
 from lens_pipeline.rsa.inference.reweighted import concordance_by_draw
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from lens_pipeline.rsa.inference.ranks import Ints
 
+Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+# values from which on merge sort is faster than counting block by block
+_MANY = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class RankMeasure:
     # (n_a, n), (n_a, n), copies (n,) -> (n_a,)
     along: Callable[[Ints, Ints, Ints], Doubles]
     # (n_a, n), (n_b, n), copies (n, n_draws) -> (n_draws, n_a, n_b), or None: draw by draw
-    by_draw: Callable[[Ints, Ints, Ints], Doubles] | None = None
+    by_draw: Callable[[Ints, Ints, Singles], Doubles] | None = None
 
 
 def _centred(ranks: Ints, copies: Ints) -> Doubles:
@@ -74,10 +79,9 @@ def _tau_a_along(a: Ints, b: Ints, copies: Ints) -> Doubles:
     return _concordance_along(a, b, copies) / _pairs(copies)
 
 
-def _tau_a_by_draw(a: Ints, b: Ints, copies: Ints) -> Doubles:
-    weights = copies.astype(np.float32)
-    n = copies.sum(axis=0).astype(np.float64)
-    return np.moveaxis(concordance_by_draw(a, b, weights) / (n * (n - 1) / 2), -1, 0)
+def _tau_a_by_draw(a: Ints, b: Ints, copies: Singles) -> Doubles:
+    n = copies.sum(axis=0, dtype=np.float64)
+    return np.moveaxis(concordance_by_draw(a, b, copies) / (n * (n - 1) / 2), -1, 0)
 
 
 def _tau_b(a: Ints, b: Ints, copies: Ints) -> Doubles:
@@ -92,16 +96,28 @@ def _tau_b_along(a: Ints, b: Ints, copies: Ints) -> Doubles:
 
 def _concordance(a: Ints, b: Ints, copies: Ints) -> Doubles:
     """Return concordant less discordant pairs (n_a, n_b)."""
+    if len(copies) > _MANY:
+        return np.array([[_merged(one, other, copies) for other in b] for one in a])
     rows, columns = np.indices((len(a), len(b))).reshape(2, -1)
-    discordant, tied = discordance(a[rows], b[columns], copies)
-    either = np.add.outer(tied_pairs(a, copies), tied_pairs(b, copies))
-    return _pairs(copies) - either + (tied - 2 * discordant).reshape(either.shape)
+    return _concordance_along(a[rows], b[columns], copies).reshape(len(a), len(b))
 
 
 def _concordance_along(a: Ints, b: Ints, copies: Ints) -> Doubles:
+    if len(copies) > _MANY:
+        return np.array([_merged(*pair, copies) for pair in zip(a, b, strict=True)])
     discordant, tied = discordance(a, b, copies)
     either = tied_pairs(a, copies) + tied_pairs(b, copies)
     return _pairs(copies) - either + tied - 2 * discordant
+
+
+def _merged(a: Ints, b: Ints, copies: Ints) -> float:
+    """Return the same of one pair of many values, by scipy's merge sort of all copies."""
+    untied = [_pairs(copies) - tied_pairs(ranks[None], copies)[0] for ranks in (a, b)]
+    if not all(untied):
+        return 0.0
+    values = (np.repeat(ranks, copies) for ranks in (a, b))
+    tau_b = scipy.stats.kendalltau(*values, method="asymptotic").statistic
+    return float(np.rint(tau_b * np.sqrt(untied[0]) * np.sqrt(untied[1])))
 
 
 def _pairs(copies: Ints) -> float:

@@ -14,18 +14,19 @@ import numpy as np
 from lens_pipeline.rsa.inference.likeness import Likeness, nothing_yet
 from lens_pipeline.rsa.inference.rank_measures import RANK_MEASURES
 from lens_pipeline.rsa.inference.ranks import dense_keys, midranks
-from lens_pipeline.rsa.inference.resamples import pair_rows
+from lens_pipeline.rsa.inference.resamples import pair_rows, stimuli_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lens_pipeline.rsa.inference.likeness import Done, Doubles
-    from lens_pipeline.rsa.inference.rank_measures import RankMeasure
+    from lens_pipeline.rsa.inference.rank_measures import RankMeasure, Singles
     from lens_pipeline.rsa.inference.ranks import Ints
     from lens_pipeline.rsa.inference.resamples import Counts, Resamples
 
-# draws that are evaluated together by a measure that can
+# draws that are evaluated together by a measure that can, and the weights of them: 128 MB
 _DRAWS = 256
+_WEIGHTS = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -45,32 +46,64 @@ def evaluate_ranked(
     found = nothing_yet(models, subjects, resamples)
     keys = dense_keys(np.concatenate([models, subjects]))
     n_models = len(models)
-    everything = _drawn(np.ones(resamples.stimuli.shape[1], dtype=np.int64))
+    everything = _everything(subjects)
     ranks = midranks(keys, everything.weights)
     found.scores[:] = how.across(ranks[:n_models], ranks[n_models:], everything.weights)
     everyone = np.ones(len(subjects), dtype=np.int64)
     found.bounds[:] = ceilings(ranks[n_models:], everyone, copies=everything.weights, measure=how)
     over_stimuli = bool({"both", "stimuli"} & set(found.parts))
-    if over_stimuli and how.by_draw:
-        _fill_by_draw(found.likeness, keys, resamples, by_draw=how.by_draw, done=done)
+    together = how.by_draw if over_stimuli else None
+    if together:
+        first = _share(done, 0, 0.5 if len(subjects) > 1 else 1)
+        _fill_by_draw(found.likeness, keys, resamples, by_draw=together, done=first)
+        if len(subjects) == 1:
+            return found
+        done = _share(done, 0.5, 0.5)
+    ranked = keys[n_models:] if together else keys
     for draw in np.flatnonzero(resamples.usable):
         if over_stimuli:
             drawn = _drawn(resamples.stimuli[draw])
-            local = midranks(keys[:, drawn.pairs], drawn.weights)
-            if not how.by_draw:
-                like = how.across(local[:n_models], local[n_models:], drawn.weights)
-                found.likeness[draw] = like
+            local = midranks(ranked[:, drawn.pairs], drawn.weights)
+            theirs = local[-len(subjects) :]
+            if not together:
+                found.likeness[draw] = how.across(local[:n_models], theirs, drawn.weights)
         for at, part in enumerate(found.parts):
             weights = resamples.subjects[draw]
-            used, sample = (ranks, everything) if part == "subjects" else (local, drawn)
+            whole = part == "subjects"
             found.ceilings[:, draw, at] = ceilings(
-                used[n_models:],
+                ranks[n_models:] if whole else theirs,
                 weights if part != "stimuli" else everyone,
-                copies=sample.weights,
+                copies=everything.weights if whole else drawn.weights,
                 measure=how,
             )
         done((draw + 1) / len(resamples.usable))
     return found
+
+
+def _share(done: Done, before: float, of_all: float) -> Done:
+    return lambda share: done(before + of_all * share)
+
+
+def ranked_likeness(models: Doubles, subjects: Doubles, *, measure: str) -> Doubles:
+    """Return (n_models, n_subjects) in all data, by a key of RANK_MEASURES."""
+    everything = _everything(subjects)
+    ours, theirs = (midranks(dense_keys(rdms), everything.weights) for rdms in (models, subjects))
+    return RANK_MEASURES[measure].across(ours, theirs, everything.weights)
+
+
+def ranked_ceilings(subjects: Doubles, *, measure: str) -> tuple[float, float]:
+    """Return the lower and upper noise ceiling in all data, by a key of RANK_MEASURES."""
+    everything = _everything(subjects)
+    return ceilings(
+        midranks(dense_keys(subjects), everything.weights),
+        np.ones(len(subjects), dtype=np.int64),
+        copies=everything.weights,
+        measure=RANK_MEASURES[measure],
+    )
+
+
+def _everything(rdms: Doubles) -> _Drawn:
+    return _drawn(np.ones(stimuli_of(rdms), dtype=np.int64))
 
 
 def _fill_by_draw(
@@ -78,19 +111,20 @@ def _fill_by_draw(
     keys: Ints,
     resamples: Resamples,
     *,
-    by_draw: Callable[[Ints, Ints, Ints], Doubles],
+    by_draw: Callable[[Ints, Ints, Singles], Doubles],
     done: Done,
 ) -> None:
     """Fill in the likeness of all draws, so many at a time that their weights fit in a cache."""
     first, second = pair_rows(resamples.stimuli.shape[1])
     n_models = likeness.shape[1]
     usable = np.flatnonzero(resamples.usable)
-    for start in range(0, len(usable), _DRAWS):
-        draws = usable[start : start + _DRAWS]
-        counts = resamples.stimuli[draws].T
+    step = max(1, min(_DRAWS, _WEIGHTS // len(first)))
+    for start in range(0, len(usable), step):
+        draws = usable[start : start + step]
+        counts = resamples.stimuli[draws].T.astype(np.float32)
         weights = counts[first] * counts[second]
         likeness[draws] = by_draw(keys[:n_models], keys[n_models:], weights)
-        done(min(1.0, (start + _DRAWS) / len(usable)))
+        done(min(1.0, (start + step) / len(usable)))
 
 
 def ceilings(

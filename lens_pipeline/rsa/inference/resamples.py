@@ -8,6 +8,7 @@ all there is to say about a resample, and nothing has to be copied to evaluate i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,15 @@ def from_counts(
     )
     n_units = (stimuli if groups is None else groups).shape[1]
     return Resamples(scheme, stimuli, subjects, n_units, usable)
+
+
+def stimuli_of(vectors: npt.NDArray[np.float64]) -> int:
+    """Return over how many stimuli RDMs (n_rdms, n_pairs) are.
+
+    >>> stimuli_of(np.zeros((2, 6)))
+    4
+    """
+    return (1 + math.isqrt(1 + 8 * vectors.shape[1])) // 2
 
 
 def pair_rows(n_stimuli: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:

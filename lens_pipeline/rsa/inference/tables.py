@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lens_pipeline.rsa.comparison import in_order
-from lens_pipeline.rsa.inference.asked import parting_for, resampled_whole, scheme_for
+from lens_pipeline.rsa.inference.asked import parting_for, scheme_for
 from lens_pipeline.rsa.inference.bootstrap import evaluate
 from lens_pipeline.rsa.inference.choice import choose
 from lens_pipeline.rsa.inference.columns import ADDED, CHOSEN, COMPARED, FITTED_MODELS, PARTED
-from lens_pipeline.rsa.inference.draws import draws_for
+from lens_pipeline.rsa.inference.draws import affordable, draws_for
 from lens_pipeline.rsa.inference.fitted import fit
 from lens_pipeline.rsa.inference.multiple import corrected
 from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
@@ -89,8 +89,7 @@ def inference(
             joined = _joined(rdm_set, reference, groups or {}, measure=measure)
             report = partial(done, f"{reference.name}, {measure}")
             if joined.places:
-                facts = {"measure": measure, "name": reference.name}
-                of_it = resampled_whole(asked, n_stimuli=len(joined.ids), **facts)
+                of_it = affordable(asked, **_sizes(joined))
                 _bootstrapped(joined, rows[0], rows[1], asked=of_it, done=report)
                 _chosen(joined, rows[2], rows[3], asked=of_it)
                 rows[4].extend(_fitted_rows(joined, asked=of_it))
@@ -131,6 +130,17 @@ def _joined(
     )
 
 
+def _sizes(joined: _Joined) -> dict[str, Any]:
+    """Return what `draws_for` is told."""
+    return {
+        "measure": joined.shared["measure"],
+        "name": joined.shared["reference"],
+        "n_stimuli": len(joined.ids),
+        "n_models": len(joined.models),
+        "n_subjects": len(joined.subjects),
+    }
+
+
 def _bootstrapped(
     joined: _Joined,
     scores: list[Row],
@@ -153,14 +163,7 @@ def _bootstrapped(
         scheme,
         n_stimuli=len(joined.ids),
         n_subjects=len(joined.subjects),
-        n_draws=draws_for(
-            asked,
-            measure=measure,
-            n_models=len(joined.models),
-            name=joined.shared["reference"],
-            n_stimuli=len(joined.ids),
-            n_subjects=len(joined.subjects),
-        ),
+        n_draws=draws_for(asked, **_sizes(joined)),
         seed=asked.seed,
         groups=groups,
     )

@@ -12,7 +12,6 @@ from lens_pipeline.rsa.inference.asked import (
     Asked,
     check_asked,
     parting_for,
-    resampled_whole,
     scheme_for,
 )
 
@@ -86,13 +85,3 @@ def test_settings_that_mean_nothing_are_refused(asked: Any, wording: str) -> Non
     check_asked(Asked())
     with pytest.raises(ComparisonError, match=wording):
         check_asked(Asked(**asked))
-
-
-def test_whitened_measures_are_resampled_over_few_stimuli_only() -> None:
-    """From 100 stimuli on nothing is drawn, and asking for it is an error."""
-    facts = {"measure": "whitened_pearson", "name": "IT"}
-    assert resampled_whole(Asked(), n_stimuli=99, **facts) == Asked()
-    assert resampled_whole(Asked(), n_stimuli=100, **facts).draws == 0
-    with pytest.raises(ComparisonError, match="cannot be resampled over 100 stimuli"):
-        resampled_whole(Asked(draws=500), n_stimuli=100, **facts)
-    assert resampled_whole(Asked(), measure="pearson", n_stimuli=500, name="IT") == Asked()

@@ -7,15 +7,13 @@ import pytest
 
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.inference.bootstrap import EVALUATIONS, Evaluated, evaluate, scores
+from lens_pipeline.rsa.inference.bootstrap import Evaluated, evaluate, scores
 from lens_pipeline.rsa.inference.resamples import SCHEMES, draw_resamples, from_counts
 from lens_pipeline.rsa.inference.results import as_result
+from tests.rsa.inference.directly import likeness
 from tests.rsa.inference.rsatoolbox_draws import run, simulated
 
 pytestmark = pytest.mark.filterwarnings("ignore:Noise ceiling for tau")
-
-# those that are not evaluated by rsatoolbox itself
-FAST = [name for name in COMPARISONS if "whitened" not in name]
 
 
 def _same_draws(
@@ -72,7 +70,7 @@ def test_results_are_those_of_rsatoolbox(
         assert ours.summary() == theirs.summary()
 
 
-@pytest.mark.parametrize("measure", FAST)
+@pytest.mark.parametrize("measure", COMPARISONS)
 def test_whole_groups_are_as_many_stimuli_at_once(measure: str) -> None:
     """Drawing a group draws its members, and pairs within it stay."""
     models, subjects = simulated(12, n_subjects=3, n_models=2)
@@ -81,10 +79,9 @@ def test_whole_groups_are_as_many_stimuli_at_once(measure: str) -> None:
     assert draws.n_units == 6
     assert (draws.stimuli[:, ::2] == draws.stimuli[:, 1::2]).all()
     found = evaluate(models, subjects, measure=measure, resamples=draws)
-    direct = EVALUATIONS["whitened_pearson"](
-        models, subjects, draws, measure=measure, done=lambda _: None
-    )
-    np.testing.assert_allclose(found.samples[..., 2], direct.likeness.mean(axis=2), atol=1e-10)
+    method = COMPARISONS[measure].method
+    direct = likeness(models, subjects, draws.stimuli, method=method).mean(axis=2)
+    np.testing.assert_allclose(found.samples[..., 2], direct, atol=1e-10)
 
 
 def test_one_subject_has_no_ceiling() -> None:

@@ -14,7 +14,7 @@ from rsatoolbox.rdm import RDMs
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.inference.asked import Asked
 from lens_pipeline.rsa.inference.bootstrap import scores
-from lens_pipeline.rsa.inference.fitted import FITTED, fit
+from lens_pipeline.rsa.inference.fitted import FITTED, check_fitted_measures, fit
 from tests.rsa.inference.simulation import unrelated, world
 
 IDS = [f"s{row}" for row in range(24)]
@@ -76,3 +76,6 @@ def test_what_cannot_be_fitted_is_refused() -> None:
             groups=["a"] * 21 + ["b", "c", "d"],
             asked=ASKED,
         )
+    check_fitted_measures(["pearson", "whitened_cosine"], n_stimuli=99, name="IT")
+    with pytest.raises(ComparisonError, match=r"over 100 stimuli of IT.*by whitened_cosine"):
+        check_fitted_measures(["pearson", "whitened_cosine"], n_stimuli=100, name="IT")
