@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lens_pipeline
 from lens_pipeline.digests import digest_value
@@ -79,14 +79,25 @@ def task_key(task: Task) -> str:
 
     Paths and batch size are left out: they change where and how fast, not what.
     """
-    return digest_value({"format": FORMAT, "model": _model_facts(task), **_input_facts(task)})
-
-
-def run_key(task: Task) -> str:
-    """Return the digest of what all Tasks of one run share: everything but the stimuli."""
-    facts = _input_facts(task)
-    del facts["ids"], facts["files"]
-    return digest_value({"format": FORMAT, "model": _model_facts(task), **facts})
+    spec = to_json(task.model)
+    digests = dict(task.model_digests)
+    if "weights" in digests:
+        spec["weights"] = "by digest"
+    return digest_value(
+        {
+            "format": FORMAT,
+            "model": {"spec": spec, "digests": digests, "versions": versions()},
+            "ids": task.ids,
+            "files": task.file_digests,
+            "selectors": task.selectors,
+            "postfunctions": task.postfunctions,
+            "postfunction_digests": task.postfunction_digests,
+            "device": task.runtime.device.partition(":")[0],
+            "threads": task.runtime.threads,
+            "mode": _mode_facts(task.runtime),
+            "dtype": task.dtype,
+        }
+    )
 
 
 @functools.cache
@@ -100,28 +111,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "absent"
     return found
-
-
-def _model_facts(task: Task) -> dict[str, Any]:
-    spec = to_json(task.model)
-    digests = dict(task.model_digests)
-    if "weights" in digests:
-        spec["weights"] = "by digest"
-    return {"spec": spec, "digests": digests, "versions": versions()}
-
-
-def _input_facts(task: Task) -> dict[str, Any]:
-    return {
-        "ids": task.ids,
-        "files": task.file_digests,
-        "selectors": task.selectors,
-        "postfunctions": task.postfunctions,
-        "postfunction_digests": task.postfunction_digests,
-        "device": task.runtime.device.partition(":")[0],
-        "threads": task.runtime.threads,
-        "mode": _mode_facts(task.runtime),
-        "dtype": task.dtype,
-    }
 
 
 def _mode_facts(runtime: Runtime) -> tuple[str | bool | float, ...]:

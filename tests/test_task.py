@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lens_pipeline.models.spec import ModelSpec
-from lens_pipeline.task import Runtime, Task, run_key, task_key
+from lens_pipeline.task import Runtime, Task, task_key
 
 TASK = Task(
     model=ModelSpec("torchvision", "resnet18", "/weights/a.pth"),
@@ -56,14 +56,6 @@ SAME = {
 def test_what_only_changes_where_or_how_fast_keeps_the_key(what: str) -> None:
     """Moving files or changing the batch size recomputes nothing."""
     assert task_key(dataclasses.replace(TASK, **SAME[what])) == task_key(TASK)
-
-
-def test_tasks_of_one_run_share_a_run_key() -> None:
-    """The run key leaves out the stimuli and nothing else."""
-    other = dataclasses.replace(TASK, ids=("c",), files=("c.png",), file_digests=("f3",))
-    assert run_key(other) == run_key(TASK)
-    assert task_key(other) != task_key(TASK)
-    assert run_key(dataclasses.replace(TASK, selectors=("x",))) != run_key(TASK)
 
 
 def test_what_the_fast_mode_depends_on_changes_its_key() -> None:

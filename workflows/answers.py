@@ -24,7 +24,7 @@ HOW = (
     "Each network is scored at the layer and pass that other stimuli (and other subjects, where "
     "there are enough) chose for it, so having more layers is no advantage. Brackets are {level} "
     "confidence intervals for new stimuli and subjects, paired for differences; p-values are "
-    "corrected for all comparisons of the study."
+    "corrected for the number of comparisons."
 )
 # captions of the figures that studies share
 GUARDED = "Scores at the layer that other data chose, with intervals; band: the noise ceiling."

@@ -167,4 +167,4 @@ def conclude(
     steps.write_figure(output, "scores_layers", figure, scores)
     figures = {"scores_guarded": GUARDED, "scores_layers": LAYERS}
     told = answer(question, found, says=said["says"].tolist(), figures=figures)
-    return steps.write_pages(output, folders, told)
+    return steps.write_page(output, told)

@@ -131,6 +131,7 @@ def run_jobs(study: Study, jobs: Mapping[str, Sequence[str]]) -> dict[str, Path]
 
     with importable(study.modules):
         read = read_jobs([(name, _composed(study, own)) for name, own in jobs.items()])
+        check_choosing([job.config for job in read])
         check_models([job.config for job in read])
         if not run_sweep(read):
             return None
@@ -156,6 +157,17 @@ def _composed(study: Study, own: Sequence[str]) -> dict[str, Any]:
         plain = OmegaConf.to_container(compose("config", words), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def check_choosing(configs: Sequence[Any]) -> None:
+    """Raise ConfigError where no layer would be chosen on other data, which answers rest on."""
+    for config in configs:
+        if config.rsa.bootstrap == 0 or config.rsa.choose == "none":
+            given = "rsa.choose=none" if config.rsa.choose == "none" else "rsa.bootstrap=0"
+            raise ConfigError(
+                f"{given} leaves a study without an answer: networks are compared with intervals, "
+                "at the layer that other data chose; leave it out, or make single runs with it."
+            )
 
 
 def check_models(configs: Sequence[Any]) -> None:
@@ -212,14 +224,14 @@ def write_figure(output: Path, name: str, figure: Figure, data: pd.DataFrame) ->
     save_data(data, output / "figures" / name)
 
 
-def write_pages(output: Path, folders: Mapping[str, Path], answer: Answer) -> bool:
-    """Write the page of each run, and that of the study with its answer; figures have to be there.
+def write_page(output: Path, answer: Answer) -> bool:
+    """Write the page of the study, with its answer; its figures have to be there by now.
 
     What the answer says is printed too.
     """
     from lens_pipeline.report.study import write_study
 
     write_study(output, answer)
-    codes = [lens_pipeline(["report", str(folder)]) for folder in (*folders.values(), output)]
+    code = lens_pipeline(["report", str(output)])
     print("\n".join(["", answer.question, *answer.answers]))
-    return not any(codes)
+    return not code

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lens_pipeline.tracer.graph import holds_tensor
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def enumerate_names(args: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
 
 def configuration(named: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that are not tensors and hold none."""
-    return {name: value for name, value in named.items() if not _has_tensor(value)}
+    return {name: value for name, value in named.items() if not holds_tensor(value)}
 
 
 def shown(trace: Trace, value: Any) -> str:
@@ -101,16 +102,6 @@ def _tensor(trace: Trace, ref: TensorRef) -> str:
     return f"<tensor {tuple(ref.tensor.shape)}>"
 
 
-def _has_tensor(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return any(map(_has_tensor, value))
-    if isinstance(value, dict):
-        return any(map(_has_tensor, value.values()))
-    if isinstance(value, slice):
-        return any(map(_has_tensor, (value.start, value.stop, value.step)))
-    return isinstance(value, TensorRef)
-
-
 def _is_int(value: Any) -> bool:
     return isinstance(value, int)
 
@@ -140,7 +131,7 @@ def _fits(arg: Any, name: str, wants_tensor: bool) -> bool:  # noqa: FBT001
     for kind, own in ((torch.dtype, "dtype"), (torch.device, "device")):
         if isinstance(arg, kind):
             return name == own
-    return arg is None or _has_tensor(arg) == wants_tensor
+    return arg is None or holds_tensor(arg) == wants_tensor
 
 
 def _own_schema(function: Any) -> tuple[_Schema, ...]:

@@ -14,7 +14,6 @@ from lens_pipeline.conditionals.branching import (
     Conditional,
     arm_of,
     conditionals,
-    decided,
     place,
     uses,
 )
@@ -79,11 +78,6 @@ def read_for(o: Overview, op: Op) -> list[str]:
     """Return what took the contents that Python read, as the host reads of an Op are listed."""
     reads: list[HostRead] = o.host_reads.get(op.index, [])
     return [o.control.uses[read.index] for read in reads]
-
-
-def branches(o: Overview) -> list[str]:
-    """Return a line for each `if` and ternary."""
-    return decided(o.control.conditionals)
 
 
 # fmt: off

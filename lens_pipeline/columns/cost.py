@@ -20,7 +20,7 @@ import torch
 from lens_pipeline.columns.formulas import can_multiply, from_shapes
 from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef, TensorRef
-from lens_pipeline.tracer.tensors import leaves
+from lens_pipeline.tracer.tensors import leaves, replace_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,10 +212,15 @@ def _made_again(
         saved[_storage(tensor)] = tensor.untyped_storage().nbytes()
         return tensor
 
+    def stand_in(leaf: Any) -> Any:
+        if isinstance(leaf, TensorRef):
+            return given[arguments.number(leaf)]
+        return torch.device("meta") if isinstance(leaf, torch.device) else leaf
+
     with torch.set_grad_enabled(op.grad_fn is not None):
         # a leaf that requires gradients may not be written
         given = [tensor.clone() for tensor in made] if op.in_place else made
-        args, kwargs = _filled((op.args, op.kwargs), lambda ref: given[arguments.number(ref)])
+        args, kwargs = replace_leaves((op.args, op.kwargs), stand_in)
         before = counter.get_total_flops()
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             result = op.function(*args, **kwargs)
@@ -245,17 +250,3 @@ def _stand_in(known: _Known, *, one_dtype: bool) -> torch.Tensor:
 def _storage(tensor: torch.Tensor) -> int:
     key: int = tensor.untyped_storage()._cdata
     return key
-
-
-def _filled(value: Any, fill: Callable[[TensorRef], torch.Tensor]) -> Any:
-    if isinstance(value, TensorRef):
-        return fill(value)
-    if isinstance(value, dict):
-        return {name: _filled(item, fill) for name, item in value.items()}
-    if isinstance(value, slice):
-        return slice(*(_filled(end, fill) for end in (value.start, value.stop, value.step)))
-    if type(value) in (tuple, list):
-        return type(value)([_filled(item, fill) for item in value])
-    if isinstance(value, torch.device):
-        return torch.device("meta")
-    return value

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lens_pipeline.columns import ops
 from lens_pipeline.columns.addresses import home
 from lens_pipeline.columns.column import Column, registry
-from lens_pipeline.columns.control import branches
 from lens_pipeline.columns.module_table import seconds
+from lens_pipeline.conditionals.branching import decided
 from lens_pipeline.tracer import graph
 
 if TYPE_CHECKING:
@@ -48,10 +48,6 @@ def _writers(o: Overview, buffer: Buffer) -> list[str]:
 def _numbers(o: Overview, *, trainable: bool | None = None) -> int:
     found = o.trace.parameters
     return sum(math.prod(p.shape) for p in found if trainable in (None, p.trainable))
-
-
-def _branches(o: Overview) -> bool:
-    return any(len(children) > 1 for children in o.children)
 
 
 def _digest(state: torch.Tensor) -> str:
@@ -136,7 +132,7 @@ MODEL_COLUMNS: dict[str, Column] = registry(
     Column("most_passes", "int", "", "Visits of the Layer that was visited most.",
            lambda _, t: max((len(layer.ops) for layer in t.layers), default=0)),
     Column("is_branching", "bool", "", "Whether an output was read by several Ops.",
-           lambda o, _: _branches(o)),
+           lambda o, _: any(len(readers) > 1 for readers in o.children)),
     Column("n_modules", "int", "", "Modules, the model included.", lambda _, t: len(t.modules)),
     Column("n_module_calls", "int", "", "Calls of modules, the model's included.",
            lambda _, t: len(t.module_calls)),
@@ -151,7 +147,7 @@ MODEL_COLUMNS: dict[str, Column] = registry(
            lambda o, _: len(o.control.conditionals)),
     Column("branches", "list[str]", "",
            "Where these are, their tests, and how often each arm was taken.",
-           lambda o, _: branches(o)),
+           lambda o, _: decided(o.control.conditionals)),
     Column("bytes", "int", "bytes", "Size of the outputs of all Ops; views count in full.",
            lambda _, t: sum(op.nbytes for op in t.ops)),
     Column("bytes_kept", "int", "bytes", "Of these, the size of the values that the Trace holds.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.compat.call_stack import FuncCallLocation, locations
-from lens_pipeline.tracer.records import ConstantRef, OpRef, StateRef
+from lens_pipeline.tracer.graph import holds_tensor
+from lens_pipeline.tracer.records import OpRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -60,12 +61,12 @@ def call_stack(entry: LayerEntry) -> tuple[FuncCallLocation, ...]:
 
 def plain_args(entry: LayerEntry) -> list[Any]:
     """Return the arguments by position that hold no tensor."""
-    return [value for value in entry.op.args if not _holds_tensor(value)]
+    return [value for value in entry.op.args if not holds_tensor(value)]
 
 
 def plain_kwargs(entry: LayerEntry) -> dict[str, Any]:
     """Return the arguments by keyword that hold no tensor."""
-    return {name: value for name, value in entry.op.kwargs.items() if not _holds_tensor(value)}
+    return {name: value for name, value in entry.op.kwargs.items() if not holds_tensor(value)}
 
 
 def parameters(entry: LayerEntry) -> list[Parameter]:
@@ -137,11 +138,3 @@ def _refs(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, int]]:
         for where, one in ((place, value), *(((place, item), one) for item, one in inside)):
             if isinstance(one, OpRef):
                 yield where, one.op
-
-
-def _holds_tensor(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return any(map(_holds_tensor, value))
-    if isinstance(value, dict):
-        return any(map(_holds_tensor, value.values()))
-    return isinstance(value, OpRef | StateRef | ConstantRef)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lens_pipeline.compat.field import Field
-from lens_pipeline.tracer.report import human_bytes
+from lens_pipeline.tracer.wording import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

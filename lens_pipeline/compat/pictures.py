@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.drawing.pictures import ENDINGS
 from lens_pipeline.drawing.places import deepest
 from lens_pipeline.drawing.static import draw
 from lens_pipeline.errors import TraceError, nearest
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from lens_pipeline.tracer.trace import Trace
 
 MODES = ("none", "rolled", "unrolled")
-ENDINGS = (".dot", ".svg", ".pdf", ".png")
 
 
 @dataclass(frozen=True)

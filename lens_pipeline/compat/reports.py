@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from lens_pipeline.tracer.module_tree import module_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -37,7 +39,7 @@ def history_report(history: ModelHistory) -> str:
         f"Time elapsed: {history.time_forward_pass:.3f}s",
         *([f"Not recorded: {gaps}"] if gaps else []),
         "Module Hierarchy:",
-        *_tree(history.module_children, "", 1),
+        *(f"\t{line}" for line in module_lines(history.trace.modules, most=None)),
         "Layers:",
         *_layers(history),
     ]
@@ -112,21 +114,3 @@ def _with_passes(entry: LayerEntry) -> str:
     if entry.num_passes == 1:
         return str(entry.layer_label)
     return f"{entry.layer_label_no_pass} (pass {entry.pass_num}/{entry.num_passes})"
-
-
-def _tree(children: dict[str, list[str]], address: str, depth: int) -> Iterator[str]:
-    """Yield one line for each module with submodules, and one for a run of those without."""
-    pad, run = "    " * (depth - 1), []
-    for child in children[address]:
-        if not children[child]:
-            run.append(child)
-            continue
-        yield from _wrapped(run, pad)
-        run = []
-        yield f"\t{pad}{child}:"
-        yield from _tree(children, child, depth + 1)
-    yield from _wrapped(run, pad)
-
-
-def _wrapped(run: list[str], pad: str) -> list[str]:
-    return [f"\t{pad}{line}" for line in textwrap.wrap(", ".join(run), width=100)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lens_pipeline.columns.ops import call_text, leaf
 from lens_pipeline.drawing.picture import Box, Frame
-from lens_pipeline.drawing.places import call_name, frame_name, shared
+from lens_pipeline.drawing.places import call_name, frame_name, frames_of, shared
 from lens_pipeline.drawing.wording import frame_title, module_lines, op_lines, times, used
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _box(
         ops=tuple(ops),
         module=calls[0] if calls else None,
         address=address,
-        frames=shared([_frames(o, view, place) for place in found]),
+        frames=shared([frames_of(o, place, view) for place in found]),
         visits=visits,
         reached=any(layout.reached[op.index] for op in ops),
         decides=not calls and any(op.index in layout.branches.tests for op in ops),
@@ -124,10 +124,6 @@ def _trainable(o: Overview, ops: Sequence[Op]) -> Trainable:
     if len(kinds) == 2:
         return "mixed"
     return ("trainable" if True in kinds else "frozen") if kinds else ""
-
-
-def _frames(o: Overview, view: View, place: Place) -> tuple[str, ...]:
-    return tuple(frame_name(o, place.frames[: n + 1], view) for n in range(len(place.frames)))
 
 
 def _distinct(calls: Iterable[ModuleCall]) -> list[ModuleCall]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lens_pipeline.drawing.picture import Box
-from lens_pipeline.drawing.places import Place, frame_name, shared
+from lens_pipeline.drawing.places import Place, frames_of, shared
 from lens_pipeline.errors import TraceError, nearest
 from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import StateRef
@@ -52,7 +52,7 @@ def buffer_boxes(
     users = _users(o, found)
     for address, place in drawn.items():
         ops = users[address]
-        around = [_frames(o, view, found[op.index]) for op in ops]
+        around = [frames_of(o, at, view) for op in ops if (at := found[op.index])]
         written = any(address in o.buffer_writes[op.index] for op in ops)
         yield Box(
             name=place.box,
@@ -90,9 +90,3 @@ def _within_one_box(ops: Sequence[Op], found: Sequence[Place | None]) -> bool:
     return len({place.box for place in places if place}) == 1 and bool(
         places[0] and places[0].module
     )
-
-
-def _frames(o: Overview, view: View, place: Place | None) -> tuple[str, ...]:
-    assert place is not None
-    calls = place.frames
-    return tuple(frame_name(o, calls[: n + 1], view) for n in range(len(calls)))

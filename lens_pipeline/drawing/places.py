@@ -90,6 +90,11 @@ def frame_name(o: Overview, calls: Sequence[ModuleCall], view: View) -> str:
     return "/".join(call_name(o, call, view) for call in calls)
 
 
+def frames_of(o: Overview, place: Place, view: View) -> tuple[str, ...]:
+    """Return the names of the frames around a place, outermost first."""
+    return tuple(frame_name(o, place.frames[: n + 1], view) for n in range(len(place.frames)))
+
+
 def shared(frames: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the outer frames that all have in common."""
     alike = (len(set(names)) == 1 for names in zip(*frames, strict=False))

@@ -16,6 +16,7 @@ from lens_pipeline.health.table import write_health
 from lens_pipeline.pipeline.averaging import averaging_of_tree, compared_ids, groups_compared
 from lens_pipeline.pipeline.beside import beside, check_beside, write_windows
 from lens_pipeline.pipeline.brain import covariances, open_all
+from lens_pipeline.pipeline.console import shares
 from lens_pipeline.pipeline.figures import write_figures
 from lens_pipeline.pipeline.inferring import (
     check_inference,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lens_pipeline.pipeline.config import Config
+    from lens_pipeline.pipeline.inferring import Foreseen
     from lens_pipeline.rsa.rdms import RdmSet
 
 _LOG = logging.getLogger(__name__)
@@ -61,10 +63,10 @@ class Compared:
 
 def check_analysis(
     config: Config, stimulus_ids: Sequence[str], labels: Mapping[str, Sequence[str]]
-) -> None:
+) -> tuple[Foreseen, ...]:
     """Raise ComparisonError now for what would stop the analysis after the activations are made.
 
-    `labels`: columns along the stimuli.
+    `labels`: columns along the stimuli. Returns what will be drawn of each reference.
     """
     rdm_method(config.rsa.method)
     for name in config.rsa.measure:
@@ -74,9 +76,10 @@ def check_analysis(
     covariances(config)
     references = open_all(config, ids)
     check_names(references)
-    check_inference(config, references, ids, columns)
+    foreseen = check_inference(config, references, ids, columns)
     for reference in references:
         _LOG.info("reference %s: %s", reference.name, describe(reference.account))
+    return foreseen
 
 
 def analyse(config: Config, folder: Path) -> dict[str, Any]:
@@ -113,13 +116,18 @@ def _compare(
 ) -> Compared:
     import pandas as pd
 
-    tables = [
-        score_table(rdms, references, measure=measure, facts=facts)
-        for measure in config.rsa.measure
-    ]
-    scores = pd.concat(tables, ignore_index=True) if references else tables[0]
-    first = config.rsa.measure[0]
-    return Compared(rdms, scores, second_order(rdms, measure=first), first)
+    first, *_ = measures = config.rsa.measure
+    pieces = [(one, measure) for measure in measures for one in references]
+    tables = [score_table(rdms, [], facts=facts)]
+    with shares("comparing") as done:
+        for at, (reference, measure) in enumerate(pieces):
+            done("RDMs", at / (len(pieces) + 1))
+            tables.append(score_table(rdms, [reference], measure=measure, facts=facts))
+        done("RDMs", len(pieces) / (len(pieces) + 1))
+        layers = second_order(rdms, measure=first)
+        done("RDMs", 1)
+    scores = pd.concat(tables[1:], ignore_index=True) if pieces else tables[0]
+    return Compared(rdms, scores, layers, first)
 
 
 def _write_tables(folder: Path, compared: Compared) -> None:

@@ -72,6 +72,8 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
 
         print(f"lens-pipeline {__version__}")
         return _OK
+    if not os.access(".", os.X_OK):
+        raise ConfigError("The working directory is not there any more: change to another one.")
     flags, others = flags_and_others(words)
     check_launcher(others)
     command, rest = _split_command(others)
@@ -177,6 +179,8 @@ def _named(jobs: list[tuple[list[str], dict[str, Any]]]) -> list[tuple[str, dict
 
 def _one_by_one(word: Word, jobs: list[tuple[str, dict[str, Any]]], *, debug: bool) -> int:
     assert word.composed
+    if word.refuse:
+        word.refuse(jobs)
     codes = [_OK]
     for name, plain in jobs:
         print(f"\n=== {name}", flush=True)

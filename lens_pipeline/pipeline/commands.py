@@ -32,6 +32,8 @@ class Word:
     bare: Bare | None = None
     # for all jobs of a sweep at once; without it, `composed` gets one after the other
     swept: Swept | None = None
+    # raises ConfigError for jobs that cannot be carried out one after the other
+    refuse: Callable[[Sequence[tuple[str, dict[str, Any]]]], None] | None = None
 
 
 def _run(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
@@ -80,6 +82,12 @@ def _draw(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
     return OK
 
 
+def _refuse_drawings(composed: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    from lens_pipeline.pipeline.picturing import refuse_one_file
+
+    refuse_one_file(composed)
+
+
 def _list_layers(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
     from lens_pipeline.pipeline import listing
 
@@ -95,20 +103,15 @@ def _list_models(words: list[str]) -> int:
     return OK
 
 
-def _list_stimuli(words: list[str]) -> int:
-    from lens_pipeline.pipeline import listing
+def _list_configs(group: str) -> Bare:
+    def list_them(words: list[str]) -> int:
+        from lens_pipeline.pipeline import listing
 
-    _nothing_after("list stimuli", words)
-    print(listing.stimuli())
-    return OK
+        _nothing_after(f"list {group}", words)
+        print(listing.configs(group))
+        return OK
 
-
-def _list_brain(words: list[str]) -> int:
-    from lens_pipeline.pipeline import listing
-
-    _nothing_after("list brain", words)
-    print(listing.brain())
-    return OK
+    return list_them
 
 
 def _status(words: list[str]) -> int:
@@ -163,6 +166,14 @@ def _report(words: list[str]) -> int:
     return OK
 
 
+def _partition(words: list[str]) -> int:
+    from lens_pipeline.pipeline.partitioning import OPTIONS, partition_command
+    from lens_pipeline.pipeline.words import runs_and_options
+
+    partition_command(*runs_and_options("partition", words, OPTIONS, n_runs=2))
+    return OK
+
+
 def _nothing_after(command: str, words: list[str]) -> None:
     if words:
         raise ConfigError(f"{command} takes nothing more, not {words[0]!r}.")
@@ -173,10 +184,10 @@ COMMANDS: dict[str, Word] = {
     "plan": Word(composed=_plan, swept=_plan_all),
     "validate": Word(composed=_validate),
     "summary": Word(composed=_summary),
-    "draw": Word(composed=_draw),
+    "draw": Word(composed=_draw, refuse=_refuse_drawings),
     "list models": Word(bare=_list_models),
-    "list stimuli": Word(bare=_list_stimuli),
-    "list brain": Word(bare=_list_brain),
+    "list stimuli": Word(bare=_list_configs("stimuli")),
+    "list brain": Word(bare=_list_configs("brain")),
     "list layers": Word(composed=_list_layers),
     "status": Word(bare=_status),
     "verify": Word(bare=_verify),
@@ -184,4 +195,5 @@ COMMANDS: dict[str, Word] = {
     "export": Word(bare=_export),
     "replay": Word(bare=_replay),
     "report": Word(bare=_report),
+    "partition": Word(bare=_partition),
 }

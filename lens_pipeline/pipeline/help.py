@@ -8,7 +8,7 @@ compared with each other and with brain data.
 
 COMMANDS
   run               the whole job: activations, RDMs, comparisons, tables, figures (the default)
-  plan              what run would do: layers, shapes, bytes, memory, time; writes nothing
+  plan              what run would do: layers, shapes, bytes, memory, draws, time; writes nothing
   validate          proof that the trace of a model is right, operation by operation; exit code 1
                     if not; run.folder=FOLDER also writes every verdict there
   summary           the modules of a model as a table: shape, parameters, FLOPs, time; draw.depth=2
@@ -25,6 +25,8 @@ COMMANDS
   replay RUN        compute a run again from its folder and compare every value; exit code 1 if they
                     differ; tolerance=1e-5 allows that much of a layer's largest value
   report FOLDER     the page of a run or sweep, report.html, made again
+  partition RUN_A RUN_B  what each run's RDMs explain of the first one's references alone, and what
+                    both do: a table, csv and figure; reference=IT,V1; fit=ordinary; out=NAME
   verify RUN        every shard against its checksum, its ids and the index, every number finite;
                     exit code 1 if not; repair=true makes again what is damaged, and nothing else
 
@@ -58,8 +60,8 @@ SETTINGS (the default comes first; --cfg job shows them all)
     rsa.method=correlation        dissimilarity of two stimuli
     rsa.average=concept           RDMs of a column's values, each the mean over its stimuli
     rsa.measure=spearman          similarity of two RDMs
-    rsa.bootstrap=1000            draws for intervals and p-values, by default fewer for large RDMs;
-                                  0 for none; rsa.seed=0
+    rsa.bootstrap=1000            draws for intervals and p-values, by default fewer for large RDMs,
+                                  and none that would take hours (see plan); 0 for none; rsa.seed=0
     rsa.resample=auto             dual, both, stimuli, subjects; rsa.interval=0.95
     rsa.correction=fdr            of p-values for their number: fdr, holm, bonferroni, none
     rsa.choose=auto               choose the best layer on one part of: stimuli, both (and

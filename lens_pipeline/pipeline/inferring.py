@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing
-from lens_pipeline.pipeline.console import shares
+from lens_pipeline.pipeline.console import shares, time_text
 from lens_pipeline.rsa.inference.asked import (
+    LEAST_DRAWS,
     Asked,
     check_asked,
     parting_for,
     scheme_for,
 )
+from lens_pipeline.rsa.inference.draws import draws_for, seconds_of
 from lens_pipeline.rsa.inference.fitted import check_fitted, check_fitted_measures
 from lens_pipeline.rsa.inference.resamples import drawn_groups
 from lens_pipeline.rsa.inference.tables import inference
@@ -47,6 +49,19 @@ class Grouped:
     groups: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What will be drawn of one reference."""
+
+    asked: Asked
+    # key of SCHEMES; None where it is too small to be resampled
+    scheme: str | None
+    # of the reference
+    name: str
+    n_stimuli: int
+    n_subjects: int
+
+
 def asked_of(config: Config) -> Asked:
     """Return what the config asks of the inference."""
     rsa = config.rsa
@@ -67,9 +82,10 @@ def check_inference(
     references: Sequence[Reference],
     stimulus_ids: Sequence[str],
     labels: Mapping[str, Sequence[str]],
-) -> None:
-    """Raise ComparisonError if a reference is too small for what is asked of it."""
+) -> tuple[Foreseen, ...]:
+    """Return what will be drawn of each reference; ComparisonError if one is too small for it."""
     check_asked(asked_of(config))
+    found = []
     column = config.rsa.group or ""
     values = labels.get(column, stimulus_ids)
     grouped = Grouped(column, dict(zip(stimulus_ids, values, strict=True)))
@@ -78,11 +94,40 @@ def check_inference(
         groups = [grouped.groups[stimulus] for stimulus in ids]
         asked = _asked_of_one(asked_of(config), reference)
         facts: Any = {"n_subjects": reference.n_subjects, "name": reference.name}
-        scheme_for(asked, n_units=len(set(drawn_groups(groups))), **facts)
+        scheme = scheme_for(asked, n_units=len(set(drawn_groups(groups))), **facts)
         parting_for(asked, groups=groups, **facts)
         check_fitted(asked.fitted, n_units=len(set(drawn_groups(groups))), name=reference.name)
         if asked.fitted:
             check_fitted_measures(config.rsa.measure, n_stimuli=len(ids), name=reference.name)
+        found.append(Foreseen(asked, scheme, n_stimuli=len(ids), **facts))
+    return tuple(found)
+
+
+def describe_inference(config: Config, foreseen: Sequence[Foreseen], *, n_models: int) -> list[str]:
+    """Return a line for each measure and reference: what is drawn of `n_models` RDMs, how long."""
+    return [
+        f"bootstrap {one.name}, {measure}: {_described(one, measure=measure, n_models=n_models)}"
+        for measure in config.rsa.measure
+        for one in foreseen
+        if one.asked.draws != 0
+    ]
+
+
+def _described(one: Foreseen, *, measure: str, n_models: int) -> str:
+    if one.scheme is None:
+        return f"none over {one.n_stimuli} stimuli"
+    facts: Any = {
+        "measure": measure,
+        "n_stimuli": one.n_stimuli,
+        "n_models": n_models,
+        "n_subjects": one.n_subjects,
+    }
+    draws = draws_for(one.asked, **facts)
+    time = time_text(seconds_of(draws or LEAST_DRAWS, **facts))
+    if not draws:
+        return f"none unless rsa.bootstrap={LEAST_DRAWS} asks for it, which takes about {time}"
+    of = f"{n_models} RDMs over {one.n_stimuli} stimuli and {one.n_subjects} subjects"
+    return f"{draws} draws ({one.scheme}) of {of}, about {time} of a core"
 
 
 def groups_of_tree(config: Config, tree: xr.DataTree) -> Grouped:

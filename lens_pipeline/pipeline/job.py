@@ -20,7 +20,6 @@ from lens_pipeline.pipeline.stages import (
     find_finished,
     get_ready,
     readable_record,
-    run_folder,
 )
 from lens_pipeline.pipeline.summary import summary
 
@@ -55,19 +54,22 @@ def describe_plan(plain: Mapping[str, Any]) -> str:
 
     Raises LensError for whatever would keep it from being done, too little disk or memory included.
     """
+    from lens_pipeline.pipeline.brain import check_covariances
     from lens_pipeline.pipeline.budget import check_budget
-    from lens_pipeline.pipeline.inputs import find_inputs
+    from lens_pipeline.pipeline.inferring import describe_inference
     from lens_pipeline.pipeline.plan import describe
     from lens_pipeline.pipeline.probing import plan_run
     from lens_pipeline.pipeline.run import finished_keys
 
-    config = read_config(plain)
-    inputs = find_inputs(config)
-    announce(inputs.stand_ins)
-    folder = run_folder(config, stand_in=bool(inputs.stand_ins))
-    plan, _ = plan_run(config, inputs, folder=folder, earlier=None)
+    ready = get_ready(read_config(plain), sweep=False)
+    config = ready.config
+    announce(ready.inputs.stand_ins)
+    plan, _ = plan_run(config, ready.inputs, folder=ready.folder, earlier=None)
+    layers = plan.outline.layers
+    check_covariances(config, layers)
     check_budget(plan, done=finished_keys(plan))
-    return describe(plan)
+    n_rdms = sum(len(layer.passes) for layer in layers)
+    return "\n".join([describe(plan), *describe_inference(config, ready.foreseen, n_models=n_rdms)])
 
 
 def _do(config: Config, *, sweep: bool) -> Path:

@@ -24,18 +24,8 @@ def models() -> str:
     return text_table(("model", "what", "layers=auto"), rows)
 
 
-def stimuli() -> str:
-    """Return a table of where stimuli can come from."""
-    return _configs("stimuli")
-
-
-def brain() -> str:
-    """Return a table of the brain data that have a config."""
-    return _configs("brain")
-
-
-def _configs(group: str) -> str:
-    """Return the configs of a group, each with its first line."""
+def configs(group: str) -> str:
+    """Return a table of the configs of a group of settings, each with its first line."""
     from lens_pipeline.resources import conf_folder
 
     rows = []
@@ -52,19 +42,12 @@ def layers(plain: Mapping[str, Any]) -> str:
     """
     import torch
 
-    from lens_pipeline.extraction import load_example
-    from lens_pipeline.models.loading import load_model
-    from lens_pipeline.models.resolve import resolve
-    from lens_pipeline.pipeline.config import model_spec
-    from lens_pipeline.pipeline.inputs import find_stimuli, stimulus_paths
+    from lens_pipeline.pipeline.examples import running, structural_example
     from lens_pipeline.tracer.run import trace
 
-    config = read_config(plain)
-    # The structure is the same with any weights, so none are fetched for it.
-    loaded = load_model(resolve(model_spec(config), assets="auto", download=False).spec)
-    image = stimulus_paths(find_stimuli(config).stimuli)[0]
-    with torch.no_grad():
-        traced = trace(loaded.module, load_example(image, loaded.transform)[None], keep=None)
+    example = structural_example(read_config(plain))
+    with torch.no_grad(), running(example):
+        traced = trace(example.loaded.module, example.batch, keep=None)
     header = ("select by", "passes", "shape", "what")
     rows = [*_modules(traced), *_operations(traced)]
     return text_table(header, rows)

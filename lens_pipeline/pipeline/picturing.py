@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.errors import ConfigError, TraceError
+from lens_pipeline.errors import ConfigError
 from lens_pipeline.pipeline.config import Config, read_config
-from lens_pipeline.pipeline.console import announce, say
+from lens_pipeline.pipeline.console import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lens_pipeline.drawing.page.values import Album
-    from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.pipeline.draw_config import DrawConfig
     from lens_pipeline.pipeline.open_run import Run
     from lens_pipeline.tracer.keeping import Keep
@@ -57,33 +56,41 @@ def draw_model(plain: Mapping[str, Any], *, sweep: bool = False) -> Path:
     A job of a sweep that was given no file puts the model's name into that of the file. Raises
     LensError if the model cannot be loaded or traced, or the picture not drawn.
     """
-    from lens_pipeline.models.loading import load_model
-    from lens_pipeline.models.resolve import resolve
-    from lens_pipeline.pipeline.config import model_spec
-    from lens_pipeline.pipeline.inputs import find_stimuli, stimulus_paths
+    import torch
+
+    from lens_pipeline.pipeline.examples import example_of, running
     from lens_pipeline.pipeline.run import torch_threads
+    from lens_pipeline.tracer.run import trace
 
     config = read_config(plain)
     wanted, path = config.draw, _file(config, sweep=sweep)
     form = form_of(path)
     check_settings(wanted, form)
     run = _run(wanted)
-    found = find_stimuli(config)
-    resolved = resolve(model_spec(config), assets=config.assets)
-    announce(tuple(text for text in (resolved.stand_in, found.stand_in) if text))
+    example = example_of(config, n=1)
     album, keep = _album(wanted, form)
-    with torch_threads(config.runtime.threads):
-        loaded = load_model(resolved.spec)
-        image = stimulus_paths(found.stimuli)[0]
-        traced = _traced(loaded, image, device=config.runtime.device, keep=keep)
+    with torch.no_grad(), torch_threads(config.runtime.threads), running(example):
+        traced = trace(example.loaded.module, example.batch, keep=keep)
+    name = example.loaded.spec.name
     traced = dataclasses.replace(
-        traced,
-        model_name=loaded.spec.name,
-        seconds=traced.seconds - (album.seconds if album else 0.0),
+        traced, model_name=name, seconds=traced.seconds - (album.seconds if album else 0.0)
     )
     form.write(Drawn(traced, wanted, run, album), path)
-    say(f"the graph of {loaded.spec.name}: {path}")
+    say(f"the graph of {name}: {path}")
     return path
+
+
+def refuse_one_file(jobs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Raise ConfigError where two jobs of a sweep would draw into one file."""
+    drawn: dict[Path, str] = {}
+    for name, plain in jobs:
+        path = _file(read_config(plain), sweep=True)
+        if path in drawn:
+            raise ConfigError(
+                f"The jobs {drawn[path]} and {name} would both draw {path}: put what differs into "
+                "draw.file, as in 'draw.file=graph-${model.name}-${model.seed}.svg'."
+            )
+        drawn[path] = name
 
 
 def form_of(path: Path) -> Form:
@@ -141,26 +148,6 @@ def _album(wanted: DrawConfig, form: Form) -> tuple[Album | None, Keep | None]:
 
     album = Album()
     return album, keep_in(album)
-
-
-def _traced(loaded: LoadedModel, image: Path, *, device: str, keep: Keep | None) -> Trace:
-    import torch
-
-    from lens_pipeline.extraction import load_example
-    from lens_pipeline.pipeline.inputs import find_device
-    from lens_pipeline.tracer.run import ForwardError, trace
-
-    where = find_device(device)
-    loaded.module.to(where)
-    example = load_example(image, loaded.transform)[None].to(where)
-    try:
-        with torch.no_grad():
-            return trace(loaded.module, example, keep=keep)
-    except ForwardError as error:
-        raise TraceError(
-            f"{loaded.spec.name} cannot take an input of shape {tuple(example.shape)}: {error} "
-            "Check the preprocessing (resize, crop) and the model's arguments."
-        ) from error
 
 
 def _picture(drawn: Drawn, path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import shutil
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.atomic import remove_leftovers
+from lens_pipeline.atomic import remove_leftovers, replacing
 from lens_pipeline.pipeline.console import progress
 from lens_pipeline.pipeline.executors import EXECUTORS, IN_PROCESS, Report, Work
 from lens_pipeline.pipeline.time_shares import task_seconds
@@ -100,6 +101,21 @@ def unfinished(plan: Plan) -> tuple[Task, ...]:
     done = finished_keys(plan)
     parts = zip(plan.tasks, plan.slices, strict=True)
     return tuple(task for task, part in parts if part.key not in done)
+
+
+def take_shards(plan: Plan, folder: Path) -> None:
+    """Give the plan the complete shards that another run has made in `folder`, without a copy.
+
+    A shard is never written to again, so one file may have a name in both.
+    """
+    missing = {part.key for part in plan.slices} - finished_keys(plan)
+    for key in find_complete(folder / SHARDS, missing):
+        source, target = (shard_path(one / SHARDS, key) for one in (folder, plan.folder))
+        with replacing(target) as temporary:
+            try:
+                temporary.hardlink_to(source)
+            except OSError:
+                shutil.copyfile(source, temporary)
 
 
 def orders_for(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lens_pipeline.digests import FileStamp
+    from lens_pipeline.pipeline.inferring import Foreseen
     from lens_pipeline.pipeline.inputs import Inputs
     from lens_pipeline.pipeline.plan import Plan
 
@@ -42,6 +43,8 @@ class Ready:
     config: Config
     inputs: Inputs
     folder: Path
+    # what the analysis will draw of each reference
+    foreseen: tuple[Foreseen, ...]
 
 
 def run_folder(config: Config, *, stand_in: bool, sweep: bool = False) -> Path:
@@ -100,9 +103,9 @@ def get_ready(
     stamps = {**_known_files(config, sweep=sweep), **(known or {})}
     inputs = find_inputs(config, others=reference_files(config), known=stamps)
     config, inputs = _settled(config, inputs)
-    check_analysis(config, inputs.stimuli.ids, inputs.stimuli.labels)
+    foreseen = check_analysis(config, inputs.stimuli.ids, inputs.stimuli.labels)
     folder = run_folder(config, stand_in=bool(inputs.stand_ins), sweep=sweep)
-    return Ready(config, inputs, folder)
+    return Ready(config, inputs, folder, foreseen)
 
 
 def _settled(config: Config, inputs: Inputs) -> tuple[Config, Inputs]:

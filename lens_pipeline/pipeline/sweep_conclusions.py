@@ -40,6 +40,7 @@ class Indexed:
     """A job of which an index over all activations is there, and a record."""
 
     name: str
+    # absolute, for workers elsewhere
     folder: Path
     # keys of the shards that the index shows
     shards: tuple[str, ...]
@@ -66,14 +67,14 @@ class Conclusions:
         left = {job.name: [job] for job, future in self._asked.items() if future.cancel()}
         if not left:
             return
-        _LOG.info("%d jobs are concluded by the workers", len(left))
+        _LOG.info("jobs left to be concluded by the workers: %d", len(left))
         with closing(
             carry_out(left, _concluding, report=_nothing, failed=self._failed)  # type: ignore[type-var]
         ) as done:
             for job, messages in done:
                 for message in messages:
                     _LOG.handle(message)
-                _done(job)
+                self._done(job)
 
     def _conclude(self, job: Indexed) -> None:
         try:
@@ -81,7 +82,10 @@ class Conclusions:
         except Exception as error:  # noqa: BLE001  the others go on
             tell(self.record, job.name, error)
         else:
-            _done(job)
+            self._done(job)
+
+    def _done(self, job: Indexed) -> None:
+        _LOG.info("done %s -> %s", job.name, self.record.entries[job.name].folder)
 
     def _failed(self, name: str, _job: Indexed, error: Exception) -> None:
         tell(self.record, name, error)
@@ -159,7 +163,3 @@ def _messages() -> Iterator[SimpleQueue[logging.LogRecord]]:
 
 def _nothing(_stimuli: int, _size: int) -> None:
     """Report to nobody."""
-
-
-def _done(job: Indexed) -> None:
-    _LOG.info("done %s -> %s", job.name, job.folder)

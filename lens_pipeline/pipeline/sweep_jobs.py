@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.plan import Plan, make_plan
 from lens_pipeline.pipeline.record import Record, write_record
-from lens_pipeline.pipeline.run import Done, Orders, extracting, total_seconds, unfinished
+from lens_pipeline.pipeline.run import (
+    Done,
+    Orders,
+    extracting,
+    take_shards,
+    total_seconds,
+    unfinished,
+)
 from lens_pipeline.pipeline.stages import begin, claimed, get_ready, index, readable_record
 from lens_pipeline.pipeline.sweep_conclusions import Indexed
 from lens_pipeline.pipeline.sweep_record import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from lens_pipeline.pipeline.executors import Report, Setup, Work
     from lens_pipeline.pipeline.sweep_conclusions import Conclusions
@@ -70,7 +78,8 @@ class RunningJobs:
 
     def queues(self) -> dict[str, Iterator[Task]]:
         """Return each job's tasks; reading the first one begins the job."""
-        return {name: self._tasks(name) for name in self.planning.planned}
+        planned = self.planning.planned
+        return {name: self._tasks(name) for name, one in planned.items() if one.shared is None}
 
     def task_done(self, name: str, done: Done) -> None:
         """Count a task; the last one has its job indexed and handed on."""
@@ -84,7 +93,7 @@ class RunningJobs:
         running.out -= 1
         if self._failure(name):
             return
-        tell(self.planning.record, name, error)
+        self._tell(name, error)
         with running.stack:
             write_record(running.plan.folder, replace(running.record, failure=self._failure(name)))
 
@@ -96,11 +105,20 @@ class RunningJobs:
     def _failure(self, name: str) -> str | None:
         return self.planning.record.entries[name].failure
 
+    def _tell(self, name: str, error: Exception) -> None:
+        """Note and say why a job failed, and with it those that take its activations."""
+        for one in (name, *self._takers(name)):
+            tell(self.planning.record, one, error)
+
+    def _takers(self, name: str) -> list[str]:
+        planned = self.planning.planned
+        return [other for other, one in planned.items() if one.shared == name]
+
     def _tasks(self, name: str) -> Iterator[Task]:
         try:
             running = self._begin(name)
         except LensError as error:
-            tell(self.planning.record, name, error)
+            self._tell(name, error)
             return
         for task in unfinished(running.plan):
             if self._failure(name):
@@ -133,10 +151,24 @@ class RunningJobs:
                 record = index(plan, running.record, spent=total_seconds(running.done))
                 write_record(plan.folder, record)
         except Exception as error:  # noqa: BLE001  the others go on
+            self._tell(name, error)
+            return
+        # before the job is concluded, which may delete its activations
+        for other in self._takers(name):
+            self._take(other, plan.folder)
+        shards = tuple(part.key for part in plan.slices)
+        self.conclusions.add(Indexed(name, plan.folder.absolute(), shards))
+
+    def _take(self, name: str, folder: Path) -> None:
+        """Begin a job whose activations are in the folder of another, and hand it on."""
+        try:
+            running = self._begin(name)
+            take_shards(running.plan, folder)
+        except Exception as error:  # noqa: BLE001  the others go on
             tell(self.planning.record, name, error)
             return
-        shards = tuple(part.key for part in plan.slices)
-        self.conclusions.add(Indexed(name, plan.folder, shards))
+        running.given = True
+        self._hand_on_if_done(name)
 
 
 @contextmanager

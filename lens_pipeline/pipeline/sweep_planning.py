@@ -1,15 +1,17 @@
 """The jobs of a sweep on their way to a plan: inputs found here, models probed on the workers.
 
-Two jobs that turn out to have one folder would compute the same; the second is left out.
+Two jobs that turn out to have one folder would make the same; the second is left out. Two that
+differ only in what is made of their activations have those computed once.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.budget import Bill, bill_of, check_disk, check_memory
 from lens_pipeline.pipeline.plan import Outline, make_plan
@@ -46,6 +48,10 @@ class Planned:
     bill: Bill
     # what its workers are told; None where no task is left
     orders: Orders | None
+    # digest of its shards: their keys, and what is written into each
+    shards: str
+    # the job whose shards it takes; None where it makes its own
+    shared: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +102,22 @@ def plan_jobs(names: Sequence[str], planning: Planning, carry_out: CarryOut) -> 
         for found in probes:
             planning.probed(*found)
     # in the order of the sweep, whoever was first
-    done = dict(planning.planned)
+    done = {name: planning.planned[name] for name in names if name in planning.planned}
     planning.planned.clear()
-    planning.planned.update({name: done[name] for name in names if name in done})
+    planning.planned.update(_shared(done))
+
+
+def _shared(planned: Mapping[str, Planned]) -> dict[str, Planned]:
+    """Have shards that several jobs want made by the first of them."""
+    first: dict[str, str] = {}
+    found = dict(planned)
+    for name, one in planned.items():
+        if one.orders and first.setdefault(one.shards, name) != name:
+            other = first[one.shards]
+            _LOG.info("%s takes the activations of %s, computed once", name, other)
+            bill = replace(one.bill, n_left=0, seconds=0.0)
+            found[name] = replace(one, bill=bill, orders=None, shared=other)
+    return found
 
 
 def check_bills(planned: Mapping[str, Planned]) -> None:
@@ -110,13 +129,11 @@ def check_bills(planned: Mapping[str, Planned]) -> None:
 
 def _planned(ready: Ready, outline: Outline, structure: Structure | None) -> Planned:
     plan = make_plan(ready.config, ready.inputs, outline=outline, folder=ready.folder)
-    orders = (
-        None
-        if structure is None
-        else orders_for(plan, structure, attrs=attributes(plan), sweep=True)
-    )
+    attrs = attributes(plan)
+    orders = None if structure is None else orders_for(plan, structure, attrs=attrs, sweep=True)
     bill = bill_of(plan, done=finished_keys(plan))
-    return Planned(ready.config, outline, bill, orders)
+    shards = digest_value([[part.key for part in plan.slices], attrs])
+    return Planned(ready.config, outline, bill, orders, shards)
 
 
 @contextmanager

@@ -11,12 +11,11 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.errors import TraceError
 from lens_pipeline.pipeline.config import read_config
-from lens_pipeline.pipeline.console import announce, say
+from lens_pipeline.pipeline.console import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lens_pipeline.models.loading import LoadedModel
@@ -34,26 +33,19 @@ def validate_model(plain: Mapping[str, Any], *, sweep: bool = False) -> bool:
 
     Raises LensError if the model cannot be loaded, or cannot be traced on the stimuli.
     """
-    from lens_pipeline.models.loading import load_model
-    from lens_pipeline.models.resolve import resolve
-    from lens_pipeline.pipeline.config import model_spec
-    from lens_pipeline.pipeline.inputs import find_stimuli, stimulus_paths
+    from lens_pipeline.pipeline.examples import example_of, running
     from lens_pipeline.pipeline.run import torch_threads
     from lens_pipeline.pipeline.stages import run_folder
+    from lens_pipeline.validation.checking import validate
 
     config = read_config(plain)
-    found = find_stimuli(config)
-    resolved = resolve(model_spec(config), assets=config.assets)
-    stand_ins = tuple(text for text in (resolved.stand_in, found.stand_in) if text)
-    announce(stand_ins)
-    paths = stimulus_paths(found.stimuli)[:_EXAMPLES]
-    with torch_threads(config.runtime.threads):
-        loaded = load_model(resolved.spec)
-        report = _validated(loaded, paths, device=config.runtime.device)
-    say(f"{_model(loaded)}, on {len(paths)} stimuli of {found.stimuli.name}")
+    example = example_of(config, n=_EXAMPLES)
+    with torch_threads(config.runtime.threads), running(example):
+        report = validate(example.loaded.module, example.batch)
+    say(f"{_model(example.loaded)}, on {len(example.batch)} stimuli of {example.stimuli}")
     say(str(report))
     if config.run.folder is not None:
-        folder = run_folder(config, stand_in=bool(stand_ins), sweep=sweep)
+        folder = run_folder(config, stand_in=bool(example.stand_ins), sweep=sweep)
         write_verdicts(folder / VERDICTS, report)
         say(f"every verdict: {folder / VERDICTS}")
     return report.ok
@@ -78,26 +70,6 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, str, str]]:
         for edge in verdict.edges:
             parent = report.ops[edge.parent].label
             yield "parent", verdict.label, parent, edge.outcome, edge.reason
-
-
-def _validated(loaded: LoadedModel, paths: Sequence[Path], *, device: str) -> Report:
-    import torch
-
-    from lens_pipeline.extraction import load_example
-    from lens_pipeline.pipeline.inputs import find_device
-    from lens_pipeline.tracer.run import ForwardError
-    from lens_pipeline.validation.checking import validate
-
-    where = find_device(device)
-    loaded.module.to(where)
-    batch = torch.stack([load_example(path, loaded.transform) for path in paths])
-    try:
-        return validate(loaded.module, batch.to(where))
-    except ForwardError as error:
-        raise TraceError(
-            f"{loaded.spec.name} cannot take an input of shape {tuple(batch.shape)}: {error} "
-            "Check the preprocessing (resize, crop) and the model's arguments."
-        ) from error
 
 
 def _model(loaded: LoadedModel) -> str:

@@ -27,16 +27,26 @@ def run_and_options(
 
     Raises ConfigError for anything else, with the command as it is written.
     """
-    usage = " ".join([command, "RUN", *(f"[{name}={value}]" for name, value in options.items())])
+    (folder,), found = runs_and_options(command, words, options, n_runs=1)
+    return folder, found
+
+
+def runs_and_options(
+    command: str, words: Sequence[str], options: Mapping[str, str], *, n_runs: int
+) -> tuple[tuple[Path, ...], dict[str, str]]:
+    """Return the run folders and every option, as `run_and_options` does for one."""
+    runs = ["RUN"] if n_runs == 1 else [f"RUN_{letter}" for letter in "AB"[:n_runs]]
+    usage = " ".join([command, *runs, *(f"[{name}={value}]" for name, value in options.items())])
     plain = [word for word in words if not _OPTION.match(word)]
-    if len(plain) != 1:
-        raise ConfigError(f"{command} takes one run folder: {usage}.")
+    if len(plain) != n_runs:
+        several = "one run folder" if n_runs == 1 else "two run folders"
+        raise ConfigError(f"{command} takes {several}: {usage}.")
     given = dict(word.split("=", 1) for word in words if _OPTION.match(word))
     for name in given:
         if name not in options:
             hint = nearest(name, options) if options else "it takes none"
             raise ConfigError(f"{command} has no option {name}; {hint}: {usage}.")
-    return Path(plain[0]).expanduser(), {**options, **given}
+    return tuple(Path(word).expanduser() for word in plain), {**options, **given}
 
 
 def choice(name: str, value: str, allowed: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ Blocks = Callable[[], Iterable[npt.NDArray[Any]]]
 
 # Float32 products leave errors of about 1e-7. A correlation RDM whose values span less than this
 # would have some of its ranks made by them, and is made again in float64.
-_COARSE_SPAN = 1e-3
+_COARSE_SPAN = 1e-2
 # a span that float64 products cannot tell from rounding
 _NO_SPAN = 1e-12
 # Two patterns nearer than this, squared and relative to their size about the common pattern, are

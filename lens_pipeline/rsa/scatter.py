@@ -4,7 +4,8 @@ A layer of 1,854 stimuli x 50,176 units is 372 MB and some layers are far larger
 never whole in memory: it arrives as blocks of units, and one block is multiplied at a time.
 
 What is promised: products of float32 data are made in float32, at the speed of the matrix product,
-and yet are within 1e-6 of the product of the norms, whatever the offset of the data. Each block is
+and yet are within 1e-6 of the product of the norms, whatever the offset of the data; of few
+patterns they are made in float64, since then it is the reading that takes the time. Each block is
 first freed of its own median per pattern, so no large numbers cancel afterwards; it is the median
 and not the mean since a rectified layer is mostly one value, and a product that is added again and
 again errs in one direction each time unless it is 0. Blocks are added in float64; and what the
@@ -35,6 +36,8 @@ _LEAST_UNITS = 256
 _MOST_UNITS = 1 << 14
 # units of a block whose median is taken for that of all
 _SAMPLE = 64
+# patterns whose products in float64 take no longer than reading them
+_FEW_PATTERNS = 256
 # the range of sums of squares in which float32 neither overflows nor loses digits
 _SAFE_SQUARES = (1e-25, 1e30)
 # the largest sum of squares of a block from which sums over blocks do not overflow in float64
@@ -74,8 +77,8 @@ def scatter(
 ) -> Scatter:
     """Return the scatter of patterns given as blocks (n_stimuli, n_units_of_the_block).
 
-    `double` multiplies in float64 even what is stored in float32. `remove_common` first takes from
-    each unit its mean over stimuli, which changes no distance and makes small ones accurate.
+    `double` multiplies in float64 even many patterns stored in float32. `remove_common` first takes
+    from each unit its mean over stimuli, which changes no distance and makes small ones accurate.
     Raises NoRdmError when a value is not finite, when all patterns are identical, or when there is
     nothing to multiply.
     """
@@ -85,7 +88,8 @@ def scatter(
         squares = _squares(block)
         sums.look(block, squares)
         fits = _SAFE_SQUARES[0] < squares.max() < _SAFE_SQUARES[1]
-        work = sums.copy(block, block.dtype if fits and not double else np.dtype(np.float64))
+        single = fits and not double and len(block) > _FEW_PATTERNS
+        work = sums.copy(block, block.dtype if single else np.dtype(np.float64))
         if remove_common:
             work -= work.mean(axis=0)
         sums.add(work)

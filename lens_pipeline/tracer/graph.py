@@ -40,6 +40,11 @@ def references(value: Any) -> Iterator[TensorRef]:
         yield from references((value.start, value.stop, value.step))
 
 
+def holds_tensor(value: Any) -> bool:
+    """Say whether an argument of an Op is a tensor or holds one."""
+    return next(references(value), None) is not None
+
+
 def origins(ref: TensorRef) -> tuple[int, ...]:
     """Return the Ops that a referenced tensor's contents came from."""
     return (ref.op, *ref.writers) if isinstance(ref, OpRef) else ref.writers

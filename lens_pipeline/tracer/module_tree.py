@@ -41,7 +41,7 @@ def module_lines(modules: Sequence[tuple[str, str]], *, most: int | None) -> lis
     >>> module_lines([("", "M"), ("a", "Seq"), ("a.0", "Conv"), ("a.1", "ReLU")], most=None)
     ['a (Seq, 2 inside)', '  0-1 (Conv, ReLU)']
     """
-    lines = list(_lines(_tree(modules).children, 0))
+    lines = list(_lines(_tree(modules).children))
     if most is None or len(lines) <= most:
         return ["  " * depth + text for depth, text in lines]
     so_far = itertools.accumulate(n for _, n in sorted(Counter(d for d, _ in lines).items()))
@@ -71,18 +71,27 @@ def _tree(modules: Sequence[tuple[str, str]]) -> _Node:
     return node
 
 
-def _lines(nodes: Sequence[_Node], depth: int) -> Iterator[tuple[int, str]]:
+def _lines(nodes: Sequence[_Node]) -> Iterator[tuple[int, str]]:
     """Yield (depth, line)."""
+    # a stack of our own, since modules may be nested deeper than Python calls may be
+    waiting = _level(nodes, 0)[::-1]
+    while waiting:
+        depth, line, inside = waiting.pop()
+        yield depth, line
+        waiting.extend(_level(inside, depth + 1)[::-1])
+
+
+def _level(nodes: Sequence[_Node], depth: int) -> list[tuple[int, str, Sequence[_Node]]]:
+    """Return (depth, line, what is inside) for neighbours."""
+    found: list[tuple[int, str, Sequence[_Node]]] = []
     for has_children, group in itertools.groupby(nodes, lambda node: bool(node.children)):
-        if not has_children:
-            runs = _runs(list(group), alike=False)
-            yield from (
-                (depth, line) for line in _wrapped([_leaf_text(run) for run in runs], depth)
-            )
-            continue
-        for run in _runs(list(group), alike=True):
-            yield depth, _branch_text(run)
-            yield from _lines(run[0].children, depth + 1)
+        runs = _runs(list(group), alike=has_children)
+        if has_children:
+            found += [(depth, _branch_text(run), run[0].children) for run in runs]
+        else:
+            texts = [_leaf_text(run) for run in runs]
+            found += [(depth, line, ()) for line in _wrapped(texts, depth)]
+    return found
 
 
 def _runs(nodes: Sequence[_Node], *, alike: bool) -> list[list[_Node]]:

@@ -15,7 +15,6 @@ from lens_pipeline.tracer.graph import SHAPE_ONLY, children, is_recurrent
 from lens_pipeline.tracer.module_tree import module_lines
 from lens_pipeline.tracer.wording import (
     counted,
-    human_bytes,
     listed,
     shape_and_type,
     total_bytes,
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lens_pipeline.tracer.records import Layer, Op
-
-__all__ = ["MOST_LAYERS", "human_bytes", "report"]
 
 # layers that a printed trace lists before it leaves out those in the middle
 MOST_LAYERS = 300

@@ -70,6 +70,22 @@ def replace_tensors(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
     return kind(*(replace_tensors(part, replace) for part in parts)) if parts else value
 
 
+def replace_leaves(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """Return `value` with everything in lists, tuples, dicts and slices replaced."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind([replace_leaves(item, replace) for item in value])
+    if kind is dict:
+        return {key: replace_leaves(item, replace) for key, item in value.items()}
+    if kind is slice:
+        return slice(
+            *(replace_leaves(end, replace) for end in (value.start, value.stop, value.step))
+        )
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return kind(*(replace_leaves(item, replace) for item in value))
+    return replace(value)
+
+
 def tensors_in(result: Any) -> list[torch.Tensor]:
     """Return the tensors that a call returned, in the order of its result."""
     if isinstance(result, torch.Tensor):

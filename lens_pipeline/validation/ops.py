@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lens_pipeline.tracer.fence import generators_kept
 from lens_pipeline.tracer.records import ConstantRef
+from lens_pipeline.tracer.tensors import replace_leaves
 from lens_pipeline.validation.perturbation import Slot, Unchanged, exemption, perturbed, slots
 from lens_pipeline.validation.replay import (
     Copies,
@@ -22,7 +24,6 @@ from lens_pipeline.validation.replay import (
     calls,
     copy,
     references_of,
-    replace_leaves,
     run_call,
     unrepeatable,
 )
@@ -62,9 +63,8 @@ def check_ops(trace: Trace, state: Mapping[str, torch.Tensor]) -> list[OpVerdict
     """
     memory = Memory(trace, state)
     lost = _overwritten_constants(trace)
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     verdicts: list[OpVerdict] = []
-    with torch.no_grad(), torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+    with torch.no_grad(), generators_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for ops in calls(trace):
             verdicts += _check_call(memory, ops, lost)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lens_pipeline.tracer.graph import origins, references
+from lens_pipeline.tracer.graph import SHAPE_ONLY, origins, references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 # Arguments that are read for their shape and type alone: function name -> position.
 _SHAPE_ONLY = {
-    **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like"), 0),
-    **dict.fromkeys(("rand_like", "randn_like", "randint_like"), 0),
-    **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"), 0),
+    **dict.fromkeys(SHAPE_ONLY, 0),
     **dict.fromkeys(("expand_as", "view_as", "reshape_as", "type_as", "to"), 1),
 }
 _MASKING = frozenset({"where", "masked_fill", "masked_scatter", "setitem"})

@@ -15,10 +15,10 @@ import torch
 
 from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
-from lens_pipeline.tracer.tensors import leaves
+from lens_pipeline.tracer.tensors import leaves, replace_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from lens_pipeline.tracer.records import Op
     from lens_pipeline.tracer.trace import Trace
@@ -174,22 +174,6 @@ def copy(tensor: torch.Tensor) -> torch.Tensor:
     reach = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
     memory = tensor.as_strided((reach + 1,), (1,)).clone()
     return memory.as_strided(tensor.shape, tensor.stride(), 0)
-
-
-def replace_leaves(value: Any, replace: Callable[[Any], Any]) -> Any:
-    """Return `value` with everything in lists, tuples, dicts and slices replaced."""
-    kind = type(value)
-    if kind is tuple or kind is list:
-        return kind([replace_leaves(item, replace) for item in value])
-    if kind is dict:
-        return {key: replace_leaves(item, replace) for key, item in value.items()}
-    if kind is slice:
-        return slice(
-            *(replace_leaves(end, replace) for end in (value.start, value.stop, value.step))
-        )
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return kind(*(replace_leaves(item, replace) for item in value))
-    return replace(value)
 
 
 def references_of(op: Op) -> list[TensorRef]:

@@ -90,6 +90,7 @@ def test_frames_bear_address_class_and_calls() -> None:
     assert 'label="first:1 (Sequential)";' in unrolled
     assert 'label="first:2 (Sequential)";' in unrolled
     assert 'label="second (Sequential)";' in unrolled
+    assert 'label="0 (Sequential)";' in unrolled  # its address goes on from the frame around it
 
 
 def test_a_module_shared_by_two_others_has_a_frame_in_neither() -> None:

@@ -144,6 +144,18 @@ def test_flags_stand_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert main(["model=alexnet", "--cfg", "job"]) == 0
 
 
+def test_a_working_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is said; --help still answers."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert refused(("model=alexnet",), capsys).startswith("The working directory is not there")
+    assert main(["--help"]) == 0
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """The exit code stays."""
     assert main(["model=corne_s", "--debug"]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from scipy.spatial.distance import squareform
 
 from lens_pipeline import open_run
 from lens_pipeline.errors import ComparisonError, ConfigError
+from lens_pipeline.pipeline.config import read_config
+from lens_pipeline.pipeline.inferring import Foreseen, asked_of, describe_inference
 from lens_pipeline.pipeline.job import run_job
+from lens_pipeline.rsa.inference.asked import Asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +100,31 @@ def test_what_cannot_be_done_stops_the_run_at_once(
     with pytest.raises(ComparisonError, match=wording):
         run_job(plain)
     assert not (study / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("measure", "n_stimuli", "wording"),
+    [
+        ("pearson", 92, r"1000 draws \(dual\) of 20 RDMs over 92 stimuli and 15 subjects, about"),
+        ("spearman", 1854, r"100 draws \(dual\).*about \d min \d+ s of a core"),
+        ("kendall_tau_a", 1854, r"none unless rsa.bootstrap=100 asks for it.*about \d h"),
+    ],
+)
+def test_a_plan_says_what_will_be_drawn(
+    plain: dict[str, Any], measure: str, n_stimuli: int, wording: str
+) -> None:
+    """How many draws of what, and how long they take; for every reference and measure."""
+    config = read_config({**plain, "rsa": {"measure": [measure]}})
+    facts = {"n_stimuli": n_stimuli, "n_subjects": 15}
+    told = [
+        Foreseen(asked_of(config), "dual", name="IT", **facts),
+        Foreseen(asked_of(config), None, name="few", **facts),
+        Foreseen(Asked(draws=0), None, name="at 100 ms", **facts),
+    ]
+    lines = describe_inference(config, told, n_models=20)
+    assert len(lines) == 2
+    assert re.search(wording, lines[0].removeprefix(f"bootstrap IT, {measure}: ")), lines[0]
+    assert lines[1] == f"bootstrap few, {measure}: none over {n_stimuli} stimuli"
 
 
 def test_unknown_words_are_errors_of_the_config(plain: dict[str, Any]) -> None:

@@ -47,6 +47,20 @@ def test_each_job_of_a_sweep_has_a_picture(study: Path) -> None:
     assert sorted(path.name for path in study.glob("*.svg")) == ["graph-one.svg", "graph-two.svg"]
 
 
+def test_jobs_of_a_sweep_that_draw_one_file_are_refused(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is drawn, whether the file was given or not; settings can be put into it."""
+    for words in (("model.seed=0,1",), ("model.name=a,b", "draw.file=graph.dot")):
+        assert main(["draw", "-m", *TINY, *words]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert "would both draw" in said
+        assert said.endswith("as in 'draw.file=graph-${model.name}-${model.seed}.svg'.")
+    assert list(study.glob("graph*")) == []
+    assert main(["draw", "-m", *TINY, "model.seed=0,1", "draw.file=g-${model.seed}.dot"]) == 0
+    assert sorted(path.name for path in study.glob("g*.dot")) == ["g-0.dot", "g-1.dot"]
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -2,17 +2,13 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
 from lens_pipeline.pipeline.cli import main
-from tests.pipeline.test_cli import COMMAND, TINY
+from tests.pipeline.test_cli import TINY
 
 SETTINGS = [word for word in TINY if not word.startswith("model.target")]
 SWEEP = ["-m", *SETTINGS, "model.target=tiny_net:net,tiny_net:other", "layers=[conv],[cell]"]
@@ -50,6 +46,8 @@ def test_executors_give_identical_stores(nets: Path, capsys: pytest.CaptureFixtu
             xr.open_datatree(there / "activations.nc") as others,
         ):
             assert mine.identical(others)
+        for name in ("rdms.nc", "layers.csv", "health.csv"):
+            assert (here / name).read_bytes() == (there / name).read_bytes()
     table = rows(nets / "one")
     assert [row["model.target"] for row in table[:3]] == ["tiny_net:net"] * 3 or table[0]["layer"]
     assert {row["layer"] for row in table} == {"conv", "cell"}
@@ -118,63 +116,41 @@ def test_the_same_job_twice_is_done_once(nets: Path, capsys: pytest.CaptureFixtu
     assert len(job_folders(nets / "out")) == 1
 
 
+@pytest.mark.parametrize("online", ["false", "true"])
+def test_jobs_that_differ_in_their_analysis_share_activations(
+    nets: Path, online: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are computed once and need the disk once; what is made of them is each job's own."""
+    words = ["-m", *TINY, "layers=[conv]", "rsa.method=correlation,euclidean", "run.folder=out"]
+    assert main([*words, f"rsa.online={online}"]) == 0
+    captured = capsys.readouterr()
+    said = "rsa.method=euclidean takes the activations of rsa.method=correlation, computed once"
+    assert said in captured.err
+    assert [line.split()[-6:-2] for line in captured.out.splitlines() if " to do" in line] == []
+    first, second = job_folders(nets / "out")
+    assert (first / "rdms.nc").read_bytes() != (second / "rdms.nc").read_bytes()
+    made = [sorted((folder / "shards").glob("*.nc")) for folder in (first, second)]
+    assert len(made[0]) == len(made[1]) == (6 if online == "false" else 0)
+    for one, other in zip(*made, strict=True):
+        assert one.samefile(other)
+    assert main([*words, f"rsa.online={online}"]) == 0
+    assert "2 jobs, 2 of them done before" in capsys.readouterr().err
+
+
+def test_what_fails_for_one_fails_for_those_that_share_it(
+    nets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is told of each."""
+    (nets / "images" / "image5.png").write_bytes(b"no image")
+    words = ["-m", *TINY, "layers=[conv]", "rsa.method=correlation,euclidean", "run.folder=out"]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("image5.png") == 2
+    assert "2 failed" in captured.out
+
+
 def test_one_executor_for_all(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Lists of executors are no sweep."""
     assert main(["-m", *TINY, "executor=serial,dask"]) == 2
     assert "A sweep has one executor for all of its jobs" in capsys.readouterr().err
     assert not (nets / "runs").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-@pytest.mark.parametrize("executor", ["serial", "dask"])
-def test_a_stopped_sweep_goes_on(
-    nets: Path,
-    executor: str,
-    number: signal.Signals,
-    code: int,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Finished shards are kept, what is missing is done: the store of an undisturbed sweep."""
-    source = (nets / "tiny_net.py").read_text()
-    slow = "import os, time\n" + source.replace(
-        "x = torch.relu", "time.sleep(float(os.environ.get('TINY_SLEEPS', 0))); x = torch.relu"
-    )
-    (nets / "tiny_net.py").write_text(slow)
-    words = [*SWEEP, "layers=[conv]"]
-    assert _stopped([*words, "run.folder=out", f"executor={executor}"], number, nets) == code
-    kept = shards(nets / "out")
-    assert 1 <= len(kept) < 12
-    assert main([*words, "run.folder=out"]) == 0
-    after = shards(nets / "out")
-    assert kept.items() <= after.items()
-    assert main([*words, "run.folder=whole"]) == 0
-    for one, other in zip(job_folders(nets / "out"), job_folders(nets / "whole"), strict=True):
-        with (
-            xr.open_datatree(one / "activations.nc") as mine,
-            xr.open_datatree(other / "activations.nc") as others,
-        ):
-            # their attributes hold what each run measured of the model
-            assert mine.equals(others)
-    main(["status", "out"])
-    assert "2 jobs: 2 done" in capsys.readouterr().out
-
-
-def _stopped(words: list[str], number: signal.Signals, folder: Path) -> int:
-    """Start a sweep with a slow network, stop it after three stimuli, return its exit code."""
-    told = folder / "told.txt"
-    # a file, since workers of a killed run hold a pipe open until they have noticed
-    with (
-        told.open("w") as screen,
-        subprocess.Popen(
-            [*COMMAND, *words], stderr=screen, env={**os.environ, "TINY_SLEEPS": "0.2"}
-        ) as run,
-    ):
-        while run.poll() is None and "extracting 3/" not in told.read_text():
-            time.sleep(0.05)
-        run.send_signal(number)
-    rest = told.read_text()
-    assert "Traceback" not in rest, rest
-    assert ("the same command goes on from there" in rest) == (run.returncode == 130), rest
-    return run.returncode

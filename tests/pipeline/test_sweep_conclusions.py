@@ -183,7 +183,7 @@ def test_dask_workers_conclude_a_job_or_say_why_not(
     (folder / "rdms.nc").unlink()
     write_record(folder, replace(before, outputs={}, seconds={"activations": 9.0}))
     shards = tuple(part.key for part in before.slices)
-    gone = threading.Event()
+    gone, record.entries["a"].folder = threading.Event(), folder
     with (
         caplog.at_level(logging.INFO),
         EXECUTORS["dask"](ExecutorConfig("dask", workers=1)) as carry_out,
@@ -203,6 +203,6 @@ def test_dask_workers_conclude_a_job_or_say_why_not(
     assert after.outputs.keys() == before.outputs.keys()
     assert after.seconds["all"] > 9
     told = [one.getMessage() for one in caplog.records if one.name.startswith("lens_pipeline.p")]
-    assert told[0] == "2 jobs are concluded by the workers"
+    assert told[0] == "jobs left to be concluded by the workers: 2"
     assert "comparing representations" in told
     assert f"done a -> {folder}" in told

@@ -38,6 +38,12 @@ def test_folder_of_runs_gives_the_page_of_a_sweep(run: Path) -> None:
     assert "<td>0.25</td>" in page
 
 
+def _fits(page: Any, width: int) -> bool:
+    """Say whether a window of that many pixels needs no scrolling to the side."""
+    page.set_viewport_size({"width": width, "height": 800})
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_in_a_browser(run: Path, scheme: Any) -> None:
@@ -64,10 +70,10 @@ def test_page_in_a_browser(run: Path, scheme: Any) -> None:
             "(() => { const s = getComputedStyle(document.body);"
             " return [s.color, s.backgroundColor]; })()"
         )
-        wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        fits = [_fits(page, width) for width in (1280, 390)]
         window.close()
     assert errors == []
-    assert wide
+    assert fits == [True, True]
     ink, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) / 3 for colour in colours)
     assert (ink < ground) == (scheme == "light")
     assert abs(ink - ground) > 150

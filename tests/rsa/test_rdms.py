@@ -11,6 +11,7 @@ from rsatoolbox.rdm import calc_rdm
 from scipy.spatial.distance import pdist, squareform
 
 from lens_pipeline.errors import ComparisonError
+from lens_pipeline.rsa import scatter
 from lens_pipeline.rsa.rdms import RDM_METHODS, LayerPass, compute_rdms, dissimilarities
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def _part(layer: str, number: int, array: np.ndarray) -> LayerPass:
 
 @pytest.mark.parametrize("method", RDM_METHODS)
 @pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_values_are_those_of_pdist(method: str, offset: float) -> None:
+@pytest.mark.parametrize("few", [0, 12])
+def test_values_are_those_of_pdist(
+    method: str, offset: float, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every method equals scipy's in float64 to 1e-6 of the largest value, offset or not."""
+    monkeypatch.setattr(scatter, "_FEW_PATTERNS", few)
     array = _patterns() + np.float32(offset)
     wanted = _wanted(array, method)
     found = dissimilarities(_blocks(array), method=method, noise=_needs(method))
@@ -108,13 +113,17 @@ def test_near_duplicates_keep_their_distance(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["correlation", "cosine"])
-def test_patterns_that_hardly_differ_keep_their_ranks(method: str) -> None:
-    """An RDM whose values are of the size of float32 errors is made in float64."""
-    array = (_patterns(1, n=1) + 1e-4 * _patterns(2)).astype(np.float32)
+@pytest.mark.parametrize(("share", "largest", "rtol"), [(1e-4, 1e-7, 1e-4), (0.15, 0.03, 2e-7)])
+def test_patterns_that_hardly_differ_keep_their_ranks(
+    method: str, share: float, largest: float, rtol: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An RDM of many patterns whose values float32 errors could reorder is made in float64."""
+    monkeypatch.setattr(scatter, "_FEW_PATTERNS", 0)
+    array = (_patterns(1, n=1) + share * _patterns(2)).astype(np.float32)
     wanted = pdist(array.astype(np.float64), PDIST[method])
-    assert wanted.max() < 1e-7
+    assert wanted.max() < largest
     found = dissimilarities(_blocks(array), method=method)
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    np.testing.assert_allclose(found, wanted, rtol=rtol)
 
 
 def test_one_feature_has_distances() -> None:

@@ -23,6 +23,20 @@ def _worst(array: np.ndarray, *, blocks: list[np.ndarray] | None = None) -> floa
     return float(np.abs((found - wanted) / norms / norms[:, None]).max())
 
 
+@pytest.fixture(autouse=True)
+def _all_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 products are what needs care, so they are made of few patterns, too."""
+    monkeypatch.setattr(module, "_FEW_PATTERNS", 0)
+
+
+def test_few_patterns_are_multiplied_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 would leave 1e-7, which reorders the pairs of a layer whose patterns are alike."""
+    array = RNG.standard_normal((30, 5000)).astype(np.float32)
+    assert _worst(array) > 1e-9
+    monkeypatch.setattr(module, "_FEW_PATTERNS", 30)
+    assert _worst(array) < 1e-12
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e4])
 def test_a_large_offset_costs_no_digits(offset: float) -> None:
     """The data's own float32 values are multiplied to 1e-6 however far they lie from zero."""

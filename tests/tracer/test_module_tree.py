@@ -92,3 +92,10 @@ def test_a_deep_model_is_no_problem() -> None:
 def test_a_single_module_has_no_tree() -> None:
     """A Linear has no modules inside."""
     assert lines_of(torch.nn.Linear(2, 2)) == []
+
+
+def test_a_tree_deeper_than_python_calls() -> None:
+    """Its upper levels are shown, and all of it where that is asked for."""
+    modules = [("", "Deep"), *((".".join(["m"] * n), "Sequential") for n in range(1, 2001))]
+    assert len(module_lines(modules, most=None)) == 2000
+    assert module_lines(modules, most=3)[-1] == "... 1,997 lines of the levels below left out"

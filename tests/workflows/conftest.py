@@ -17,6 +17,8 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows"
 # as few computations as show that a study works from end to end
 SMALL = (
     *("model.preprocessing.resize=64", "rsa.bootstrap=100", "runtime.certify=false"),
+    # nothing that an earlier session left
+    "stimuli.cache=off",
     "layers=[V1.output,V2.output,IT.output]",
 )
 

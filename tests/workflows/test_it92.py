@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,8 @@ def output(
     """The study with one random network."""
     folder = tmp_path_factory.mktemp("it92")
     words = [str(data92), "--weights", str(squeezenet), "--recurrent", "none", "--seeds", "1"]
-    assert study.main([*words, "--output", str(folder), "rsa.bootstrap=200"]) == 0
+    quick = ("rsa.bootstrap=100", "runtime.certify=false", "stimuli.cache=off")
+    assert study.main([*words, "--output", str(folder), *quick]) == 0
     return folder
 
 
@@ -99,8 +101,11 @@ def test_training_is_found_without_a_layer_that_was_picked(output: Path) -> None
 @pytest.mark.slow
 def test_there_is_a_page_with_the_figures_of_the_study(output: Path) -> None:
     """One page for the study, one for each run, and every figure as SVG and PNG."""
-    page = (output / "report.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/svg+xml') >= 2
+    page = html.unescape((output / "report.html").read_text(encoding="utf-8"))
+    assert page.count('src="data:image/svg+xml') == 2
+    assert page.index("<h1>Does training, or recurrence,") < page.index("is closer than")
+    assert "What recurrence brings is not answered" in page
+    assert "(--recurrent FILE)" in page
     assert len(list(output.glob("*/report.html"))) == 4
     names = {path.name for path in (output / "figures").iterdir()}
     kinds = ("png", "svg")
@@ -164,3 +169,19 @@ def test_random_weights_are_not_called_trained(
     """What results call trained cannot be random."""
     assert study.main([str(data92), "--weights", "random", "--output", str(tmp_path / "o")]) == 2
     assert "--weights=random would be called trained" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", ["rsa.bootstrap=0", "rsa.choose=none"])
+def test_a_study_without_a_choice_has_no_answer(
+    study: ModuleType,
+    data92: Path,
+    squeezenet: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    """What the comparison of networks needs is not to be left out, which is said at once."""
+    words = [str(data92), "--weights", str(squeezenet), "--recurrent", "none", "--seeds", "0"]
+    assert study.main([*words, "--output", str(tmp_path / "o"), setting]) == 2
+    assert f"{setting} leaves a study without an answer" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

@@ -133,7 +133,7 @@ def _conclude(
     figures = {"scores_guarded": GUARDED, "scores_layers": LAYERS}
     says = [*said["says"], *([UNANSWERED] if options.recurrent in ("random", "none") else [])]
     told = answer(QUESTION, found, says=says, figures=figures)
-    return steps.write_pages(output, folders, told)
+    return steps.write_page(output, told)
 
 
 if __name__ == "__main__":

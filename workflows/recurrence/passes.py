@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from answers import short_names
+from pictures import columns_for
 
+from lens_pipeline.pipeline.analysis import SCORES
 from lens_pipeline.pipeline.inferring import COMPARISONS as COMPARISONS_FILE
 from lens_pipeline.rsa.comparison import COMPARISONS
 from lens_pipeline.rsa.figures import HEAD, INK, depth_colours, new_figure, stamp_height
@@ -19,14 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANEL, _LEFT, _GAP, _HIGH = 2.9, 0.85, 0.35, 2.6
+# inches; between rows of panels is room for passes, areas and the name of the reference
+_PANEL, _LEFT, _GAP, _HIGH, _BETWEEN = 2.9, 0.85, 0.35, 2.4, 0.95
 
 
 def pass_gains(folders: Mapping[str, Path]) -> pd.DataFrame:
     """Return the score of each area's last pass less that of its first, for every job.
 
     These are the comparisons that were planned, so p-values are corrected for their number in one
-    job and not for that of all pairs of layers. A pass without an RDM is none.
+    job and not for that of all pairs of layers. A pass without an RDM is none; data with a time
+    axis have a map and no planned comparison.
     """
     return pd.concat([_gains(folder).assign(job=job) for job, folder in folders.items()])
 
@@ -34,7 +40,8 @@ def pass_gains(folders: Mapping[str, Path]) -> pd.DataFrame:
 def _gains(folder: Path) -> pd.DataFrame:
     path = folder / COMPARISONS_FILE
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(_READ))
-    same = table[table["layer"] == table["other_layer"]]
+    timed = pd.read_csv(folder / SCORES).dropna(subset="time_ms")["reference"]
+    same = table[(table["layer"] == table["other_layer"]) & ~table["reference"].isin(timed)]
     rows = [_gain(rows) for _, rows in same.groupby(["reference", "measure", "layer"], sort=False)]
     gains = pd.DataFrame(rows, columns=list(_READ))
     if len(gains):
@@ -76,19 +83,22 @@ def passes_figure(
     """
     own = scores[scores["job"].isin(net) & scores["time_ms"].isna()]
     areas = [str(one) for one in dict.fromkeys(own["layer"])]
-    references = list(dict.fromkeys(own["reference"]))
-    width = _LEFT + len(references) * (_PANEL + _GAP) + 0.2
-    foot = stamp_height(stamp, width) + 0.85
-    height = HEAD + 0.3 + _HIGH + foot
+    references = list(short_names(own["reference"]).items())
+    columns = columns_for(len(references))
+    n_rows = math.ceil(len(references) / columns)
+    width = _LEFT + columns * (_PANEL + _GAP) + 0.2
+    height = HEAD + n_rows * (_HIGH + _BETWEEN) + stamp_height(stamp, width)
     figure = new_figure(width, height, title=title, stand_in=stamp)
     both = scores[scores["job"].isin([*net, *twin]) & scores["time_ms"].isna()]
     values = both[["score", "ci_low", "ci_high"]].to_numpy(float)
-    for column, reference in enumerate(references):
+    for place, (reference, short) in enumerate(references):
+        row, column = divmod(place, columns)
         left = (_LEFT + column * (_PANEL + _GAP)) / width
-        axes = figure.add_axes((left, foot / height, _PANEL / width, _HIGH / height))
+        bottom = (height - HEAD - row * (_HIGH + _BETWEEN) - 0.15 - _HIGH) / height
+        axes = figure.add_axes((left, bottom, _PANEL / width, _HIGH / height))
         rows = both[both["reference"] == reference]
         _draw(axes, rows[rows["job"].isin(net)], rows[rows["job"].isin(twin)], areas=areas)
-        axes.set_title(reference, loc="left", fontsize=9, color=INK)
+        axes.set_title(short, loc="left", fontsize=9, color=INK)
         axes.set_ylim(min(0.0, float(np.nanmin(values))) - 0.02, float(np.nanmax(values)) + 0.05)
         if column:
             axes.set_yticklabels([])

@@ -12,6 +12,7 @@ pass that other images chose for each. Conclusions are in conclusions.csv, in wo
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from passes import pass_gains, passes_figure, planned
 from pictures import guarded_figure
 
 from lens_pipeline.errors import ConfigError
+from lens_pipeline.pipeline.figures import FIGURES
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Does recurrence make a network's areas look more like visual cortex?"
 PASSES = "Every pass of every area, with intervals; dashed: the same weights, each area run once."
+TIME = "Passes of the net against the time of the response; boxes: when passes are said to be."
 NETS = {"cornet_s": "CORnet-S", "cornet_rt": "CORnet-RT"}
 STAMP = (
     "random weights were asked for (--weights random): this shows what the study does, not what "
@@ -139,6 +142,14 @@ def _families(nets: Sequence[str]) -> dict[str, list[str]]:
     return families
 
 
+def _time_maps(run: Path, output: Path) -> dict[str, str]:
+    """Copy a run's maps of passes and brain time to the study's figures; return their captions."""
+    paths = sorted((run / FIGURES).glob("time_*"))
+    for path in paths:
+        shutil.copyfile(path, output / FIGURES / path.name)
+    return dict.fromkeys((path.stem for path in paths), TIME)
+
+
 def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
     """Compare nets and passes, and write tables, figures, conclusions and the page."""
     output, name = options.output, NETS[options.net]
@@ -180,10 +191,11 @@ def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
     figure = passes_figure(
         scores, net=families[kind], twin=families[twin], title=title, stamp=stamp
     )
-    steps.write_figure(output, "scores_passes", figure, scores)
-    figures = {"scores_guarded": GUARDED, "scores_passes": PASSES}
+    steps.write_figure(output, "scores_passes", figure, scores[scores["time_ms"].isna()])
+    maps = _time_maps(folders[job(families[kind][0], "images_white")], output)
+    figures = {"scores_guarded": GUARDED, "scores_passes": PASSES, **maps}
     told = answer(QUESTION, found, says=said["says"].tolist(), figures=figures, stand_in=stamp)
-    return steps.write_pages(output, folders, told)
+    return steps.write_page(output, told)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A simulated sweep: small models x generated stimuli, through every executor, compared bit by bit.
 
 `python workflows/sweep/simulate.py` makes 2,000 images, sweeps 20 models over them in this process,
-on a local Dask cluster and through a running scheduler, and says whether all stores are identical
-and how long each took.
+on a local Dask cluster and through a running scheduler, and says whether all stores and RDMs are
+identical and how long each took.
 """
 
 from __future__ import annotations
@@ -136,6 +136,8 @@ def _jobs(folder: Path) -> list[Path]:
 def _identical(first: Path, second: Path) -> bool:
     import xarray as xr
 
+    if (first / "rdms.nc").read_bytes() != (second / "rdms.nc").read_bytes():
+        return False
     with (
         xr.open_datatree(first / "activations.nc") as one,
         xr.open_datatree(second / "activations.nc") as other,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.rsa.inference.asked import DRAWS, LEAST_DRAWS
 from lens_pipeline.rsa.inference.linear import LINEAR
@@ -82,8 +82,8 @@ def draws_for(
 ) -> int:
     """Return the number of draws: what was asked for, else DRAWS or as many as time allows.
 
-    Never fewer than LEAST_DRAWS, or 0 where they would take longer than anybody expects. Less than
-    DRAWS is said of the reference called `name`; None says nothing.
+    Never fewer than LEAST_DRAWS, or 0 where even they would take too long. A number between that
+    and DRAWS is said of the reference called `name`; None says nothing.
 
     >>> from lens_pipeline.rsa.inference.asked import Asked
     >>> sizes = {"n_stimuli": 1854, "n_models": 20}
@@ -101,8 +101,12 @@ def draws_for(
     draws = min(DRAWS, max(LEAST_DRAWS, int(_SECONDS / each)))
     if draws * each > _MOST:
         draws = 0
-    if name and draws < DRAWS:
-        _say(draws, name=name, measure=measure, n_stimuli=n_stimuli, least=LEAST_DRAWS * each)
+    if name and 0 < draws < DRAWS:
+        LOG.info(
+            "%s, %s: %d bootstrap draws instead of %d, since %d stimuli make each a long one "
+            "(rsa.bootstrap=N for another number)",
+            *(name, measure, draws, DRAWS, n_stimuli),
+        )
     return draws
 
 
@@ -119,22 +123,15 @@ def affordable(
 
     That is said of the reference called `name`; None says nothing.
     """
-    sizes = {"n_stimuli": n_stimuli, "n_models": n_models, "n_subjects": n_subjects}
-    if asked.draws is not None or draws_for(asked, measure=measure, name=name, **sizes):
+    sizes: Any = {"n_stimuli": n_stimuli, "n_models": n_models, "n_subjects": n_subjects}
+    if asked.draws is not None or draws_for(asked, measure=measure, **sizes):
         return asked
-    return replace(asked, draws=0, choose="none" if asked.choose == "auto" else asked.choose)
-
-
-def _say(draws: int, *, name: str, measure: str, n_stimuli: int, least: float) -> None:
-    if draws:
-        LOG.info(
-            "%s, %s: %d bootstrap draws instead of %d, since %d stimuli make each a long one "
-            "(rsa.bootstrap=N for another number)",
-            *(name, measure, draws, DRAWS, n_stimuli),
-        )
-    else:
+    if name:
         LOG.warning(
-            "%s, %s: no bootstrap, since %d draws of %d stimuli would take about %.1f h; "
-            "rsa.bootstrap=%d asks for them, rsa.measure=%s ranks too and takes far less",
-            *(name, measure, LEAST_DRAWS, n_stimuli, least / 3600, LEAST_DRAWS, _FASTER),
+            "%s, %s: no bootstrap, since %d draws of %d stimuli would take about %.1f h of a core; "
+            "rsa.bootstrap=%d asks for them, and rsa.measure=%s, of ranks too, takes far less",
+            *(name, measure, LEAST_DRAWS, n_stimuli),
+            seconds_of(LEAST_DRAWS, measure=measure, **sizes) / 3600,
+            *(LEAST_DRAWS, _FASTER),
         )
+    return replace(asked, draws=0, choose="none" if asked.choose == "auto" else asked.choose)

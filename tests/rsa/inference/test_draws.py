@@ -11,7 +11,7 @@ import pytest
 from lens_pipeline.rsa.comparison import COMPARISONS
 from lens_pipeline.rsa.inference.asked import Asked
 from lens_pipeline.rsa.inference.bootstrap import evaluate
-from lens_pipeline.rsa.inference.draws import draws_for
+from lens_pipeline.rsa.inference.draws import affordable, draws_for
 from lens_pipeline.rsa.inference.resamples import draw_resamples
 
 STUDY = {"n_stimuli": 92, "n_models": 20, "n_subjects": 15, "name": "IT"}
@@ -26,18 +26,39 @@ def test_a_usual_study_gets_a_thousand(measure: str, caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("measure", COMPARISONS)
-def test_large_rdms_get_fewer_never_under_a_hundred(
+def test_large_rdms_get_fewer_and_the_largest_none(
     measure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The number falls with the stimuli, and one line says it with what changes it."""
-    sizes = (92, 400, 1000, 1854, 10_000)
+    sizes = (92, 200, 300, 1000, 1854, 2500, 10_000, 100_000)
     with caplog.at_level(logging.INFO):
         draws = [draws_for(Asked(), measure=measure, **{**STUDY, "n_stimuli": n}) for n in sizes]
     assert draws == sorted(draws, reverse=True)
-    assert draws[-1] == 100
-    assert "IT, " in caplog.text
-    assert "instead of 1000, since 10000 stimuli" in caplog.text
+    assert draws[-1] == 0
+    assert any(100 <= few < 1000 for few in draws)
+    assert "instead of 1000, since" in caplog.text
     assert "rsa.bootstrap=N" in caplog.text
+
+
+@pytest.mark.parametrize("measure", set(COMPARISONS) - {"kendall_tau_a", "kendall_tau_b"})
+def test_all_concepts_of_things_are_resampled_by_default(measure: str) -> None:
+    """1,854 stimuli, with 15 subjects and with one, whatever is not Kendall's."""
+    for n_subjects in (1, 15):
+        sizes = {"n_stimuli": 1854, "n_models": 20, "n_subjects": n_subjects}
+        assert draws_for(Asked(), measure=measure, **sizes) >= 100
+
+
+def test_what_would_take_hours_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    """With how long it takes, how to have it all the same, and what else there is."""
+    large = {**STUDY, "n_stimuli": 1854, "measure": "kendall_tau_a"}
+    found = affordable(Asked(), **large)
+    assert (found.draws, found.choose) == (0, "none")
+    assert "IT, kendall_tau_a: no bootstrap, since 100 draws of 1854 stimuli would" in caplog.text
+    assert "rsa.bootstrap=100 asks for them, and rsa.measure=rho_a" in caplog.text
+    assert affordable(Asked(choose="stimuli"), **large).choose == "stimuli"
+    for asked in (Asked(draws=0), Asked(draws=100)):
+        assert affordable(asked, **large) == asked
+    assert affordable(Asked(), **{**STUDY, "measure": "kendall_tau_a"}) == Asked()
 
 
 def test_what_was_asked_for_is_drawn() -> None:

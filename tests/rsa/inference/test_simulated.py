@@ -26,12 +26,18 @@ def _most(share: float) -> float:
 
 
 def _inferred(
-    models: np.ndarray, subjects: np.ndarray, n_stimuli: int, *, seed: int, scheme: str = "dual"
+    models: np.ndarray,
+    subjects: np.ndarray,
+    n_stimuli: int,
+    *,
+    seed: int,
+    scheme: str = "dual",
+    measure: str = "pearson",
 ) -> Inferred:
     draws = draw_resamples(
         scheme, n_stimuli=n_stimuli, n_subjects=len(subjects), n_draws=200, seed=seed
     )
-    return infer(evaluate(models, subjects, measure="pearson", resamples=draws))
+    return infer(evaluate(models, subjects, measure=measure, resamples=draws))
 
 
 @pytest.mark.parametrize(("n_stimuli", "n_subjects"), [(20, 6), (40, 12), (80, 8)])
@@ -53,6 +59,31 @@ def test_intervals_hold_the_truth_and_tests_are_rarely_wrong(
     assert np.mean([one.p_pairs[0, 1] < 0.05 for one in found]) <= _most(0.05)
     # and they are not so wide as to say nothing
     assert np.mean([one.p_zero[0] < 0.05 for one in found]) > 0.9
+    assert np.mean([one.p_pairs[0, 2] < 0.05 for one in found]) > 0.5
+
+
+# over 120 stimuli rsatoolbox takes no resample of these
+@pytest.mark.parametrize(("n_stimuli", "n_subjects"), [(20, 6), (40, 12), (120, 8)])
+@pytest.mark.parametrize("measure", ["whitened_pearson", "whitened_cosine"])
+def test_intervals_of_whitened_measures_hold_the_truth(
+    measure: str, n_stimuli: int, n_subjects: int
+) -> None:
+    """As those of the others; the score itself depends on the number of stimuli, so the truth does.
+
+    A cosine of what is unrelated is above 0, so the test of its score against 0 says nothing here.
+    """
+    random = np.random.default_rng(4)
+    truth = np.mean(
+        [scores(*world(random, n_stimuli, 20), measure=measure) for _ in range(400)], axis=0
+    )
+    truth[:2] = truth[:2].mean()
+    found = [
+        _inferred(*world(random, n_stimuli, n_subjects), n_stimuli, seed=seed, measure=measure)
+        for seed in range(EXPERIMENTS)
+    ]
+    covered = np.mean([(one.low <= truth) & (truth <= one.high) for one in found], axis=0)
+    assert (covered >= 1 - _most(0.05)).all(), covered
+    assert np.mean([one.p_pairs[0, 1] < 0.05 for one in found]) <= _most(0.05)
     assert np.mean([one.p_pairs[0, 2] < 0.05 for one in found]) > 0.5
 
 
