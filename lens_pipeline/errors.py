@@ -53,15 +53,15 @@ class BudgetError(LensError):
     """A plan that does not fit the disk or the memory."""
 
 
-def nearest(name: str, choices: Iterable[str], *, most: int = 3) -> str:
-    """Say which of `choices` come closest to `name`, as text for an error message.
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which three of `choices` come closest to `name`, as text for an error message.
 
     >>> nearest("resnet5", ["resnet50", "vgg16"])
     'nearest: resnet50'
     """
     pool = list(dict.fromkeys(choices))
     by_lower = {choice.lower(): choice for choice in pool}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=most, cutoff=0.4)
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
     if close:
         return "nearest: " + ", ".join(by_lower[word] for word in close)
     shown = ", ".join(pool[:8]) + (", ..." if len(pool) > 8 else "")

@@ -130,24 +130,16 @@ def decided(found: Iterable[Conditional]) -> list[str]:
     return lines
 
 
-def arm_of(
-    trace: Any, found: Sequence[Conditional] | None = None
-) -> list[tuple[tuple[int, str], ...]]:
+def arm_of(trace: Any, found: Sequence[Conditional]) -> list[tuple[tuple[int, str], ...]]:
     """Return for each Op the arms it ran in, outermost first: (index of the conditional, arm).
 
-    `found` are the conditionals of the trace, where they are at hand.
+    `found` are the conditionals of the trace.
     """
     arms: list[list[tuple[int, str]]] = [[] for _ in trace.ops]
-    for conditional in conditionals(trace) if found is None else found:
+    for conditional in found:
         for op in conditional.ops:
             arms[op].append((conditional.index, str(conditional.taken)))
     return [tuple(stack) for stack in arms]
-
-
-def decides(trace: Any) -> list[bool]:
-    """Return for each Op whether it takes part in deciding a conditional, see `deciding`."""
-    deciding = {op for conditional in conditionals(trace) for op in conditional.deciding}
-    return [op.index in deciding for op in trace.ops]
 
 
 def _tests(visit: Visit) -> tuple[Condition, ...]:

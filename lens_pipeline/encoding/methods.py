@@ -87,7 +87,7 @@ def _centred(problem: Problem) -> tuple[list[Doubles], list[Doubles], Doubles, D
 
 
 def _ridge(problem: Problem) -> Doubles:
-    """Fit one penalty for each unit, chosen on the inner folds."""
+    """Fit one penalty for each unit, that of the least squared error on the inner folds."""
     from himalaya.kernel_ridge import KernelRidgeCV
 
     (fitted,), (tested,), responses, mean = _centred(problem)

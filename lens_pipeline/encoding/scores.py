@@ -4,11 +4,13 @@ A score is Pearson's r between predicted and measured responses within each test
 folds. `r_corrected` is r over the root of the unit's reliability, `r2_corrected` its square with
 the sign of r kept.
 
-`brain_score` is (median r / median reliability)^2, both over all units: Brain-Score's way to ceil a
-score, which takes the model to be as noisy as the units are (Schrimpf et al. 2018, bioRxiv 407007;
-Yamins et al. 2014, PNAS 111:8619). It is larger than r2_corrected for the same r, and loses the
-sign of r. Folds are those of the config, not Brain-Score's ten of a tenth of the stimuli each, so
-it is the convention that is the same and not the number on a leader board.
+`brain_score` is (median r / median reliability)^2, both over all units: the explained variance of
+Brain-Score's neural benchmarks, which takes the model to be as noisy as the units are (Schrimpf et
+al. 2018, bioRxiv 407007; Yamins et al. 2014, PNAS 111:8619). It is larger than r2_corrected for the
+same r, and loses the sign of r. It is the convention that is the same and not the number on a
+leader board: folds are those of the config, not ten random tenths of the stimuli, and means over
+folds and over halvings come before the median over units, where Brain-Score takes the median of
+each fold and corrects each halving first.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ and no forward pass.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from lens_pipeline.pipeline.inferring import (
     infer_all,
     write_inference,
 )
+from lens_pipeline.pipeline.rdm_room import check_rdm_room
 from lens_pipeline.rsa.averaging import describe_averaging
 from lens_pipeline.rsa.comparison import check_names, measure_called, score_table, second_order
 from lens_pipeline.rsa.inference.tables import with_inference
@@ -30,16 +32,19 @@ from lens_pipeline.rsa.rdm_files import NAME as RDMS
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, write_rdms
 from lens_pipeline.rsa.rdms import pass_name, rdm_method
 from lens_pipeline.rsa.references import Reference, describe
-from lens_pipeline.store.trees import open_activations
+from lens_pipeline.rsa.time import untimed_name
+from lens_pipeline.store.trees import layer_passes, open_activations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+    import xarray as xr
 
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.pipeline.inferring import Foreseen
+    from lens_pipeline.rsa.averaging import Averaging
     from lens_pipeline.rsa.rdms import RdmSet
 
 _LOG = logging.getLogger(__name__)
@@ -72,13 +77,15 @@ def check_analysis(
     for name in config.rsa.measure:
         measure_called(name)
     ids, columns = compared_ids(config, stimulus_ids, labels)
+    check_rdm_room(config, len(ids), columns)
     check_beside(config, stimulus_ids, labels)
     covariances(config)
     references = open_all(config, ids)
     check_names(references)
     foreseen = check_inference(config, references, ids, columns)
-    for reference in references:
-        _LOG.info("reference %s: %s", reference.name, describe(reference.account))
+    for name, times in _by_data(references).items():
+        many = f", {len(times)} times" if len(times) > 1 else ""
+        _LOG.info("reference %s%s: %s", name, many, describe(times[0].account))
     return foreseen
 
 
@@ -86,7 +93,7 @@ def analyse(config: Config, folder: Path) -> dict[str, Any]:
     """Write RDMs, tables and figures into `folder`; return what was made and what was left out."""
     with closing(open_activations(folder)) as tree:
         over = averaging_of_tree(config, tree)
-        rdms = rdms_of_tree(tree, method=config.rsa.method, noise=covariances(config), over=over)
+        rdms = _rdms(config, tree, over)
         made = {"health": list(write_health(folder, tree)), **beside(config, tree, folder)}
         facts = {name: str(tree.attrs[name]) for name in ("model", "weights", "stand_in")}
         title = f"{facts['model']} on {tree.attrs['stimuli']}"
@@ -109,6 +116,27 @@ def analyse(config: Config, folder: Path) -> dict[str, Any]:
         **({} if over is None else {"averaged": describe_averaging(over)}),
         "left_out": [f"{pass_name(f.layer, f.number)}: {f.reason}" for f in rdms.flags],
     }
+
+
+def _by_data(references: Sequence[Reference]) -> dict[str, list[Reference]]:
+    """Return the references of each region of a file, one for every time of the data."""
+    found: dict[str, list[Reference]] = {}
+    for one in references:
+        found.setdefault(one.name if one.time is None else untimed_name(one.name), []).append(one)
+    return found
+
+
+def _rdms(config: Config, tree: xr.DataTree, over: Averaging | None) -> RdmSet:
+    """Return the RDMs of all layers and passes, with a bar while they are made."""
+    n, finished = len(layer_passes(tree)), itertools.count(1)
+    with shares("making") as report:
+        return rdms_of_tree(
+            tree,
+            method=config.rsa.method,
+            noise=covariances(config),
+            over=over,
+            done=lambda _name: report("RDMs", next(finished) / n),
+        )
 
 
 def _compare(

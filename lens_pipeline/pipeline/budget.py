@@ -93,8 +93,8 @@ def check_disk(bills: Sequence[Bill], *, free: int | None = None) -> None:
     room, where = _room(bills[0], free)
     if wanted > room:
         raise BudgetError(
-            f"The plan does not fit: {_arithmetic(bills)} come to {size_text(wanted)}, and "
-            f"{where}; {_smaller(bills, room)}."
+            f"The plan does not fit: {_arithmetic(bills)} come to {size_text(wanted)} with "
+            f"{_MARGIN - 1:.0%} for indexes and tables, and {where}; {_smaller(bills, room)}."
         )
 
 
@@ -184,4 +184,7 @@ def _lighter(bill: Bill, workers: int, room: int) -> str:
     if fewer:
         batch = min(bill.config.runtime.batch_size, bill.need.largest_batch(room // fewer))
         return f"executor.workers={fewer} with runtime.batch_size={batch} would fit"
+    alone = bill.need.peak(0)
+    if alone > room:
+        return f"the program and the model alone take {size_text(alone)}, so allow more memory"
     return f"one stimulus at a time takes {size_text(bill.need.peak(1))}, so choose fewer layers"

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import ConfigError, LensError
@@ -72,8 +73,7 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
 
         print(f"lens-pipeline {__version__}")
         return _OK
-    if not os.access(".", os.X_OK):
-        raise ConfigError("The working directory is not there any more: change to another one.")
+    _check_working_directory()
     flags, others = flags_and_others(words)
     check_launcher(others)
     command, rest = _split_command(others)
@@ -83,6 +83,15 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
             return _with_hydra(word, [*flags, *rest], debug=debug)
         assert word.bare
         return word.bare([*flags, *rest])
+
+
+def _check_working_directory() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "The working directory is not there any more: change to one that is."
+        ) from error
 
 
 def _split_command(words: list[str]) -> tuple[str, list[str]]:

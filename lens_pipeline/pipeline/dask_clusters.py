@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import shutil
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ class Cluster:
 def open_cluster(options: ExecutorConfig) -> Iterator[Cluster]:
     """Start or find the workers that `options` names.
 
-    Raises LensError when no scheduler answers, ConfigError when dask-jobqueue is not installed.
+    Raises LensError when no scheduler answers, ConfigError when dask-jobqueue is not installed or
+    jobs cannot be submitted here.
     """
     address = options.address
     if address is not None:
@@ -57,6 +59,8 @@ def open_cluster(options: ExecutorConfig) -> Iterator[Cluster]:
         yield Cluster(lambda: _connected(address), ours=False, lasting=True, where=f" at {address}")
         return
     batch = options.name in BATCH_SYSTEMS
+    if batch:
+        _check_submission(options.name)
     started: Any
     with batch_cluster(options) if batch else _local_cluster(options.workers) as started:
         if batch:
@@ -137,6 +141,16 @@ BATCH_SYSTEMS: Mapping[str, tuple[str, Callable[[ExecutorConfig], dict[str, Any]
     "pbs": ("PBSCluster", _pbs),
     "sge": ("SGECluster", _sge),
 }
+
+
+def _check_submission(name: str) -> None:
+    """Raise ConfigError where the command that submits jobs is not there."""
+    command = {"slurm": "sbatch"}.get(name, "qsub")
+    if shutil.which(command) is None:
+        raise ConfigError(
+            f"executor={name} needs {command}, which this machine does not have: give the command "
+            "where jobs are submitted."
+        )
 
 
 def batch_cluster(options: ExecutorConfig) -> Any:

@@ -25,16 +25,19 @@ def export_run(
     """Write the run in the format `name`; return where, and what the format has no room for.
 
     It goes beside the run folder, as RUN.FORMAT, unless `to` says where. Raises StoreError where
-    there is no finished run, no such format or layer, and for a disk that is full.
+    there is no finished run, no such format or layer, for a shard that has changed since it was
+    written, and for a disk that is full.
     """
     from lens_pipeline.exports.formats import export_called, export_tree
     from lens_pipeline.exports.parts import part_bytes, parts_of
     from lens_pipeline.store.trees import open_activations
+    from lens_pipeline.store.verification import check_shards
 
     export_called(name)
     recorded_run(folder)
     place = to or beside(folder, f".{name}")
     with closing(open_activations(folder)) as tree:
+        check_shards(tree, folder)
         size = sum(part_bytes(part) for part in parts_of(tree, layers))
         with byte_bar(f"exporting to {name}", size) as done:
             lost = export_tree(tree, place, name, layers=layers, done=done)

@@ -14,7 +14,8 @@ from typing import Any
 from lens_pipeline.digests import stamp_files
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.config import Config, plain_config, read_config
-from lens_pipeline.pipeline.record import Record, places
+from lens_pipeline.pipeline.record import SHARDS, Record, places
+from lens_pipeline.store.seal import find_seal
 from lens_pipeline.task import versions
 
 # Settings that say where and how fast, not what.
@@ -102,6 +103,8 @@ def _changed_outputs(record: Record, folder: Path) -> Iterator[str]:
             yield f"{path} is gone"
         elif path.stat().st_size != size:
             yield f"{path} has another size"
+        elif name.startswith(f"{SHARDS}/") and not find_seal(path):
+            yield f"{path} is damaged"
 
 
 def _changed_stimuli(record: Record, config: Config) -> Iterator[str]:

@@ -103,7 +103,10 @@ def form_of(path: Path) -> Form:
 
 
 def check_settings(wanted: DrawConfig, form: Form) -> None:
-    """Raise ConfigError for a setting that would change nothing in this form."""
+    """Raise ConfigError for a setting that would change nothing in this form.
+
+    TraceError for a colour that no column of operations has.
+    """
     for field in dataclasses.fields(wanted):
         given = getattr(wanted, field.name) != field.default
         if given and field.name not in ("file", *form.settings):
@@ -112,6 +115,10 @@ def check_settings(wanted: DrawConfig, form: Form) -> None:
             raise ConfigError(
                 f"draw.{field.name} changes nothing in {form.name}; it is for {places}."
             )
+    if wanted.color not in (None, "score"):
+        from lens_pipeline.drawing.coloring import numeric_column
+
+        numeric_column(wanted.color)
     if wanted.color == "score" and wanted.run is None:
         raise ConfigError("draw.color=score needs the run that has them: draw.run=FOLDER.")
     if wanted.reference is not None and wanted.color != "score":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 CONFIG = "config.yaml"
+SHARDS = "shards"
 # Raised whenever an older record cannot be read as a newer one.
 FORMAT = 2
 

@@ -24,7 +24,8 @@ def repack_run(folder: Path, options: Mapping[str, str]) -> Path:
     """Write what `options` ask for and return it; by default beside the run folder, as RUN.nc.
 
     Raises ConfigError for an option that is not allowed, StoreError where there is no complete
-    run, where the name is taken, and for a disk that is full.
+    run, for a shard that has changed since it was written, where the name is taken, and for a disk
+    that is full.
     """
     kind = choice("to", options["to"], tuple(_SUFFIXES))
     compression = choice("compression", options["compression"], tuple(COMPRESSIONS))
@@ -33,7 +34,7 @@ def repack_run(folder: Path, options: Mapping[str, str]) -> Path:
         raise ConfigError("repack to=zarr takes no compression and no dtype: Zarr's own are used.")
     recorded_run(folder)
     out = Path(options["out"]) if options["out"] else beside(folder, _SUFFIXES[kind])
-    with byte_bar("repacking", _size(folder)) as done:
+    with byte_bar("repacking", _checked_size(folder)) as done:
         if kind == "netcdf":
             from lens_pipeline.store.repacking import repack_netcdf
 
@@ -45,14 +46,16 @@ def repack_run(folder: Path, options: Mapping[str, str]) -> Path:
     return out
 
 
-def _size(folder: Path) -> int:
-    """Return the bytes of the values as they are read."""
+def _checked_size(folder: Path) -> int:
+    """Return the bytes of the values as they are read; StoreError for a shard that has changed."""
     from contextlib import closing
 
     from lens_pipeline.exports.parts import part_bytes, parts_of
     from lens_pipeline.store.trees import open_activations
+    from lens_pipeline.store.verification import check_shards
 
     with closing(open_activations(folder)) as tree:
+        check_shards(tree, folder)
         return sum(part_bytes(part) for part in parts_of(tree))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import LensError
+from lens_pipeline.pipeline.brain import check_covariances
 from lens_pipeline.pipeline.budget import Bill, bill_of, check_disk, check_memory
 from lens_pipeline.pipeline.plan import Outline, make_plan
 from lens_pipeline.pipeline.probing import (
@@ -85,8 +86,14 @@ class Planning:
         yield name, probe_order(config, ready.inputs)
 
     def probed(self, name: str, outline: Outline, structure: Structure) -> None:
-        """Take what a worker found out."""
-        self.planned[name] = _planned(self._ready.pop(name), outline, structure)
+        """Take what a worker found out; a job whose analysis does not fit it is left out."""
+        ready = self._ready.pop(name)
+        try:
+            check_covariances(ready.config, outline.layers)
+        except LensError as error:
+            tell(self.record, name, error)
+            return
+        self.planned[name] = _planned(ready, outline, structure)
         _LOG.info("planned %s", name)
 
     def failed(self, name: str, _task: Any, error: Exception) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lens_pipeline.pipeline.byte_bar import byte_bar
 from lens_pipeline.pipeline.console import say, size_text
+from lens_pipeline.pipeline.record import SHARDS
 from lens_pipeline.pipeline.words import recorded_run
 from lens_pipeline.store.index import INDEX_NAME
 from lens_pipeline.store.schema import spec_from_json
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lens_pipeline.pipeline.record import Record
-
-SHARDS = "shards"
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,18 @@ def describe(verdict: Verdict) -> str:
     head = f"{verdict.folder}: {verdict.n_shards} shards, {size_text(verdict.size)}"
     if not verdict.findings:
         return f"{head}, every one whole, unchanged and in its place"
-    lines = [f"{head}, {len(verdict.findings)} things are wrong", *_sentences(verdict)]
+    lines = [f"{head}, {_count(verdict)} wrong", *_sentences(verdict)]
     if any(finding.remake for finding in verdict.findings):
         lines.append(
             f"to make again what is damaged, and nothing else: "
             f"lens-pipeline verify {verdict.folder} repair=true"
         )
     return "\n".join(lines)
+
+
+def _count(verdict: Verdict) -> str:
+    n = len(verdict.findings)
+    return "1 thing is" if n == 1 else f"{n} things are"
 
 
 def _sentences(verdict: Verdict) -> list[str]:

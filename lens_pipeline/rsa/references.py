@@ -125,8 +125,8 @@ def split_key(text: str) -> tuple[Path, str | None]:
         if path.is_file():
             return path, ":".join(parts[cut:]) or None
     raise ComparisonError(
-        f"The reference {text} (rsa.reference=FILE[:KEY]) names no file that exists, seen from "
-        f"{Path.cwd()}; give the path of one."
+        f"The reference {text} names no file that exists, seen from {Path.cwd()}; give the path of "
+        "one, as FILE[:KEY]."
     )
 
 

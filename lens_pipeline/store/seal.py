@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.errors import StoreError
+
 if TYPE_CHECKING:
     import io
     from collections.abc import Mapping
@@ -54,14 +56,21 @@ def append_seal(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def find_seal(path: Path) -> Seal | None:
-    """Return a file's seal, or None if the file is absent or unsealed; reads 20 bytes."""
+    """Return a file's seal, or None if the file is absent or unsealed; reads 20 bytes.
+
+    Raises StoreError for a file that is there and cannot be read.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _FOOTER.size))
             footer = file.read(_FOOTER.size)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror}; allow it and give the same command again."
+        ) from error
     if len(footer) < _FOOTER.size:
         return None
     content, checksum, magic = _FOOTER.unpack(footer)

@@ -222,4 +222,4 @@ def _other_layers(writer: ShardWriter, arrays: Mapping[LayerKey, np.ndarray]) ->
 
 
 def _damaged(path: Path, what: str) -> str:
-    return f"The shard {path} {what}; delete it and give the same command again to remake it."
+    return f"The shard {path} {what}; delete it and give the run's command again to remake it."

@@ -7,6 +7,7 @@ layer which rows lie in which file. Memory is bounded by one block of rows.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from lens_pipeline.store.shards import read_shard, verify_shard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    import xarray as xr
 
     from lens_pipeline.store.schema import LayerSpec
     from lens_pipeline.store.shards import ShardRecord
@@ -46,6 +49,15 @@ class Expected:
     path: Path
     ids: tuple[str, ...]
     layers: tuple[LayerSpec, ...]
+
+
+def check_shards(tree: xr.DataTree, folder: Path) -> None:
+    """Raise StoreError if a shard that an opened store shows is not as it was written.
+
+    For what reads all values and leaves the checksums behind.
+    """
+    for name in json.loads(tree.attrs["shards"]):
+        verify_shard(folder / name)
 
 
 def verify_shards(

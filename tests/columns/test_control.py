@@ -11,7 +11,7 @@ from torch import nn
 from lens_pipeline import trace
 from lens_pipeline.columns import table
 from lens_pipeline.columns.overview import Overview
-from lens_pipeline.conditionals.branching import arm_of, conditionals, decides
+from lens_pipeline.conditionals.branching import arm_of, conditionals
 from tests import zoo
 
 FILE = "test_control.py"
@@ -99,11 +99,13 @@ def test_reports_name_branches(traced) -> None:
 
 
 def test_columns_and_functions_agree(traced) -> None:
-    """The columns are those of `conditionals`, `arm_of` and `decides`."""
+    """The columns are those of `conditionals` and `arm_of`."""
     o = Overview(traced)
     assert o.control.conditionals == conditionals(traced)
-    assert table(traced, columns=["is_deciding"])["is_deciding"] == decides(traced)
-    assert [bool(stack) for stack in arm_of(traced)] == [
+    deciding = {op for one in conditionals(traced) for op in one.deciding}
+    said = table(traced, columns=["is_deciding"])["is_deciding"]
+    assert said == [op.index in deciding for op in traced.ops]
+    assert [bool(stack) for stack in arm_of(traced, conditionals(traced))] == [
         op.index in o.control.arms for op in traced.ops
     ]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lens_pipeline.conditionals.branching import arm_of, conditionals, decides
+from lens_pipeline.conditionals.branching import arm_of, conditionals
 from lens_pipeline.tracer.run import ForwardError
 from tests.conditionals.tiny import DOWN, UP, only, ran, run
 
@@ -50,8 +50,7 @@ def test_each_arm_of_a_chain(x: Tensor, taken: str, op: str, arms: list[str]) ->
 def test_ops_that_decide() -> None:
     """What was read decides, and back from it what feeds no output; the input does not."""
     traced = run(chain, UP)
-    names = [op.name for op, flag in zip(traced.ops, decides(traced), strict=True) if flag]
-    assert names == ["sum", "gt", "sum", "gt"]
+    assert [traced.ops[op].name for op in only(traced).deciding] == ["sum", "gt", "sum", "gt"]
 
 
 def test_op_that_decides_and_feeds_the_output() -> None:
@@ -69,7 +68,8 @@ def test_op_that_decides_and_feeds_the_output() -> None:
 def test_arm_of_every_op() -> None:
     """Each Op knows the arms around it; most have none."""
     traced = run(chain, UP)
-    found = {op.name: arms for op, arms in zip(traced.ops, arm_of(traced), strict=True)}
+    around = arm_of(traced, conditionals(traced))
+    found = {op.name: arms for op, arms in zip(traced.ops, around, strict=True)}
     assert found == {**dict.fromkeys(found, ()), "cos": ((0, "elif 1"),)}
 
 
@@ -132,7 +132,7 @@ def test_nested() -> None:
     found = conditionals(traced)
     assert [one.taken for one in found] == ["else", "then", "then"]
     assert [one.enclosing for one in found] == [None, (0, "else"), (1, "then")]
-    stacks = {op.name: arms for op, arms in zip(traced.ops, arm_of(traced), strict=True)}
+    stacks = {op.name: arms for op, arms in zip(traced.ops, arm_of(traced, found), strict=True)}
     assert stacks["sin"] == ((0, "else"), (1, "then"))
     assert stacks["cos"] == ((0, "else"), (1, "then"), (2, "then"))
     assert stacks["exp"] == ()

@@ -29,7 +29,7 @@ def test_alternating_in_a_loop() -> None:
     found = conditionals(traced)
     assert [one.taken for one in found] == ["then", "else", "then", "else"]
     assert [ran(traced, one) for one in found] == [["neg"], ["abs", "exp"]] * 2
-    assert sum(map(len, arm_of(traced))) == 6
+    assert sum(map(len, arm_of(traced, found))) == 6
 
 
 def test_loop_without_ops_between_the_tests() -> None:

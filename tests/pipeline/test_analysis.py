@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from lens_pipeline import open_run
 from lens_pipeline.errors import ComparisonError, StoreError
+from lens_pipeline.pipeline import console
 from lens_pipeline.pipeline.job import run_job
 
 
@@ -111,3 +112,30 @@ def test_what_was_not_asked_for_is_named_with_what_makes_it(
     for name, setting in (("time", "rsa.time_mapping"), ("comparisons", "rsa.bootstrap")):
         with pytest.raises(StoreError, match=rf"{name}\.csv yet; .* again with .*{setting}"):
             getattr(run, name)
+
+
+def test_times_of_one_region_are_told_in_one_line(
+    study: Path, plain: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Hundreds of time bins share one account of the join."""
+    random = np.random.default_rng(1)
+    ids = np.array([f"image{n}" for n in range(6)])
+    np.savez("meg.npz", rates=random.normal(size=(6, 4, 3)), stimulus_id=ids, time=[0, 10, 20])
+    plain["rsa"] = {"reference": "meg.npz:rates"}
+    caplog.set_level("INFO")
+    run_job(plain)
+    told = [text for text in caplog.messages if text.startswith("reference ")]
+    assert told == ["reference meg:rates, 3 times: 6 stimuli matched by id"]
+
+
+def test_making_rdms_shows_how_far_it_is(
+    study: Path,
+    plain: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of many stimuli a layer takes minutes."""
+    monkeypatch.setattr(console, "_EVERY", -1)
+    run_job(plain)
+    said = capsys.readouterr().err
+    assert [f"making RDMs: {share}%" in said for share in (25, 50, 75, 100)] == [True] * 4

@@ -115,6 +115,16 @@ def test_bad_input_is_refused_in_one_sentence_before_any_work(
     assert after == before
 
 
+def test_a_plan_of_a_sweep_refuses_it_too(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What needs the sizes of the layers is known by then, and is said of each job."""
+    np.savez(study / "n.npz", cell=np.eye(3))
+    words = ("plan", "-m", *TINY, *MAHALANOBIS, "model.seed=0,1", "run.folder=all")
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("cell:1 has 4 units and a covariance of 3 units in rsa.noise=") == 2
+    assert not (study / "all").exists()
+
+
 def test_a_plan_says_what_will_be_drawn(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For each measure and reference, with the time; and why there is none."""
     np.savez(study / "b.npz", IT=RDM, ids=IDS)

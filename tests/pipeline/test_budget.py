@@ -46,7 +46,7 @@ def test_the_disk(plan: Plan) -> None:
     with pytest.raises(BudgetError) as caught:
         check_budget(plan, free=20_000)
     text = str(caught.value)
-    assert "6 stimuli x 4.1 kB" in text
+    assert "6 stimuli x 4.1 kB and 576 B of RDMs come to 26.7 kB with 5% for indexes" in text
     assert "20.0 kB free" in text
     assert "postfunction=spatial_mean would take about" in text
     everything = {part.key for part in plan.slices}
@@ -84,8 +84,10 @@ def test_the_memory(plan: Plan) -> None:
     )
     with pytest.raises(BudgetError, match=r"2 workers x 50.0 MB .* executor.workers=1 with runtim"):
         check_memory([both], memory=fixed + 40_000)
-    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 50.0 MB"):
-        check_memory([both], memory=1000)
+    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 50.0 MB, so choose"):
+        check_memory([both], memory=fixed + 5005)
+    with pytest.raises(BudgetError, match=r"program and the model alone take 50.0 MB, so allow"):
+        check_memory([both], memory=fixed + 4999)
 
 
 def test_jobs_of_a_cluster_have_their_own_memory(plan: Plan) -> None:

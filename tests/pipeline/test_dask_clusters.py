@@ -86,3 +86,14 @@ def test_without_dask_jobqueue_the_extra_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(__import__("sys").modules, "dask_jobqueue", None)
     with pytest.raises(ConfigError, match=r"executor=pbs needs dask-jobqueue: pip install 'lens-p"):
         batch_cluster(ExecutorConfig("pbs"))
+
+
+@pytest.mark.parametrize("name", BATCH_SYSTEMS)
+def test_where_no_job_can_be_submitted_it_is_said(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, by the name of the command."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = rf"executor={name} needs (sbatch|qsub), which this machine does not have: give"
+    with pytest.raises(ConfigError, match=said), open_dask(ExecutorConfig(name)):
+        pass

@@ -1,6 +1,7 @@
 """Dask workers that die, schedulers that are not there, already are, or are lost."""
 
 import functools
+import logging
 import os
 import signal
 import socket
@@ -83,7 +84,11 @@ def test_a_result_that_died_with_its_worker_is_waited_for_again() -> None:
 
 
 def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
-    """executor.address reaches a cluster that others started; twice, with another setup."""
+    """executor.address reaches a cluster that others started; twice, with another setup.
+
+    What others have to say about theirs is said afterwards as before.
+    """
+    before = logging.getLogger("distributed.client").level
     with LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
@@ -93,6 +98,7 @@ def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
             with open_dask(options) as carry_out:
                 results = list(carry_out({"a": range(3)}, setup, report=nothing))
             assert sorted(square for square, _ in results) == [0, 1, 4]
+            assert logging.getLogger("distributed.client").level == before
 
 
 def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

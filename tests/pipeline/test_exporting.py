@@ -43,6 +43,23 @@ def test_some_layers_go_where_they_are_sent(study: Path, plain: dict[str, Any]) 
     }
 
 
+@pytest.mark.parametrize("words", [["export", "out", "net2brain"], ["repack", "out"]])
+def test_a_changed_shard_is_not_given_away(
+    study: Path, plain: dict[str, Any], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy leaves the checksum behind, so it is looked at before; nothing is written."""
+    folder = run_job(plain)
+    shard = next((folder / "shards").glob("*.nc"))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 4
+    shard.write_bytes(data)
+    before = set(study.iterdir())
+    assert main(words) == 2
+    message = "differs from its checksum; delete it and give the run's command again to remake it."
+    assert message in capsys.readouterr().err
+    assert set(study.iterdir()) == before
+
+
 def test_what_is_wrong_is_one_sentence(
     study: Path, plain: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

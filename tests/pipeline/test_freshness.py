@@ -59,6 +59,13 @@ def test_a_change_on_disk_is_told(
     assert [change for change in changes(finished, study / "out") if said in change]
 
 
+def test_a_shard_without_its_seal_is_told(finished: Record, study: Path) -> None:
+    """It has its size, and the run would take it as it is where `status` counts it as missing."""
+    shard = next((study / "out/shards").glob("*.nc"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    assert changes(finished, study / "out") == (f"{shard} is damaged",)
+
+
 def test_other_settings_are_told(finished: Record, study: Path, plain: dict[str, Any]) -> None:
     """With both values; where and how fast is no change."""
     plain["executor"] = {"name": "dask"}

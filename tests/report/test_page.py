@@ -36,6 +36,8 @@ def test_folder_of_runs_gives_the_page_of_a_sweep(run: Path) -> None:
     assert 'href="resnet18-things/report.html"' in page
     assert "alexnet-things: not finished" in page
     assert "<td>0.25</td>" in page
+    assert f"lens-pipeline replay {folder.name}/resnet18-things" in page
+    assert f"replay {folder.name}/alexnet-things" not in page
 
 
 def _fits(page: Any, width: int) -> bool:

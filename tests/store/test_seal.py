@@ -4,6 +4,7 @@ import zlib
 
 import pytest
 
+from lens_pipeline.errors import StoreError
 from lens_pipeline.store.seal import append_seal, find_seal, is_intact, sealed_record
 
 RECORD = {"key": "k", "stimulus_ids": ["ü", "b/c"]}
@@ -47,6 +48,12 @@ def test_content_lost_before_the_seal_is_found(sealed):
     """A seal that outlived part of its file promises nothing."""
     sealed.write_bytes(sealed.read_bytes()[1_000_000:])
     assert find_seal(sealed) is None
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_absent(tmp_path):
+    """A folder stands for what the system refuses to read, since root may read everything."""
+    with pytest.raises(StoreError, match="cannot be read: Is a directory; allow it and give the"):
+        find_seal(tmp_path)
 
 
 def test_an_absent_file_has_no_seal(tmp_path):

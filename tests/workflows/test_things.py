@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,7 +148,8 @@ def test_concepts_are_compared_with_their_ratings(
     assert references["size"].rdms.dissimilarities[0] == pytest.approx(pdist(size), rel=1e-5)
     scores = pd.read_csv(tmp_path / "study.csv")
     assert set(scores["n_stimuli"]) == {len(concepts)}
-    assert (tmp_path / "report.html").is_file()
+    page = html.unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "<h1>What of people's ratings of object concepts" in page
 
 
 def test_images_are_needed(

@@ -28,6 +28,7 @@ def test_trained_and_twins_in_one_table(
         *("--weights", f"squeezenet1_1={squeezenet}", "--weights", "cornet_z=none"),
         *("--output", str(tmp_path), "model.preprocessing.resize=64"),
         *("model.preprocessing.crop=64", "rsa.bootstrap=100", "stimuli.limit=32"),
+        *("runtime.certify=false", "stimuli.cache=off"),
     ]
     assert study.main(words) == 0
     table = pd.read_csv(tmp_path / "architectures.csv").set_index(["architecture", "reference"])
@@ -42,6 +43,8 @@ def test_trained_and_twins_in_one_table(
     assert len(jobs) == 5
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("report.html") == 5
+    assert "<h1>Which architectures look like visual cortex" in page
+    assert "squeezenet1_1 less squeezenet1_1 untrained" in page
 
 
 def test_weights_of_a_model_that_is_not_asked_for(

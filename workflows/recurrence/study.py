@@ -187,7 +187,7 @@ def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
     title = f"{name} and itself without recurrence, at the layer and pass that other images chose"
     figure = guarded_figure(found.scores, title=title, stamp=stamp, plain=plain)
     steps.write_figure(output, "scores_guarded", figure, found.scores)
-    title = f"What each pass of {name} adds; dashed: the same weights, each area run once"
+    title = f"What each pass of {name} adds; dashed: each area run once"
     figure = passes_figure(
         scores, net=families[kind], twin=families[twin], title=title, stamp=stamp
     )

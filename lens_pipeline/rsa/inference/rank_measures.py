@@ -13,13 +13,15 @@ from lens_pipeline.rsa.inference.concordance import discordance, tied_pairs
 from lens_pipeline.rsa.inference.reweighted import concordance_by_draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lens_pipeline.rsa.inference.ranks import Ints
 
 Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
+# ranks that are turned into floats at a time: 32 MB
+_VALUES = 1 << 22
 # values from which on merge sort is faster than counting block by block
 _MANY = 20_000
 
@@ -41,29 +43,45 @@ def _centred(ranks: Ints, copies: Ints) -> Doubles:
     return np.asarray(ranks - float(copies.sum() + 1), dtype=np.float64)
 
 
+def _products(a: Ints, b: Ints, copies: Ints) -> Doubles:
+    """Return the weighted products of centred ranks (n_a, n_b), a few rows of `a` at a time."""
+    y = _centred(b, copies)
+    y *= copies
+    return np.concatenate([_centred(rows, copies) @ y.T for rows in _few(a)])
+
+
+def _squares(ranks: Ints, copies: Ints) -> Doubles:
+    """Return the weighted square of each row of centred ranks."""
+    return np.concatenate([_along(rows, rows, copies) for rows in _few(ranks)])
+
+
+def _along(a: Ints, b: Ints, copies: Ints) -> Doubles:
+    pairs = zip(_few(a), _few(b), strict=True)
+    sums = [(_centred(x, copies) * copies * _centred(y, copies)).sum(axis=1) for x, y in pairs]
+    return np.concatenate(sums)
+
+
+def _few(rows: Ints) -> Iterator[Ints]:
+    step = max(1, _VALUES // rows.shape[1])
+    return (rows[start : start + step] for start in range(0, len(rows), step))
+
+
 def _spearman(a: Ints, b: Ints, copies: Ints) -> Doubles:
-    x, y = _centred(a, copies), _centred(b, copies)
-    x_weighted = x * copies
-    norms = np.sqrt(np.outer((x_weighted * x).sum(axis=1), (y * copies * y).sum(axis=1)))
-    return _divided(x_weighted @ y.T, norms)
+    norms = np.sqrt(np.outer(_squares(a, copies), _squares(b, copies)))
+    return _divided(_products(a, b, copies), norms)
 
 
 def _spearman_along(a: Ints, b: Ints, copies: Ints) -> Doubles:
-    x, y = _centred(a, copies), _centred(b, copies)
-    x_weighted = x * copies
-    norms = np.sqrt((x_weighted * x).sum(axis=1) * (y * copies * y).sum(axis=1))
-    return _divided((x_weighted * y).sum(axis=1), norms)
+    norms = np.sqrt(_squares(a, copies) * _squares(b, copies))
+    return _divided(_along(a, b, copies), norms)
 
 
 def _rho_a(a: Ints, b: Ints, copies: Ints) -> Doubles:
-    products = (_centred(a, copies) * copies) @ _centred(b, copies).T
-    return products * _rho_a_scale(copies)
+    return _products(a, b, copies) * _rho_a_scale(copies)
 
 
 def _rho_a_along(a: Ints, b: Ints, copies: Ints) -> Doubles:
-    products = (_centred(a, copies) * copies * _centred(b, copies)).sum(axis=1)
-    result: Doubles = products * _rho_a_scale(copies)
-    return result
+    return _along(a, b, copies) * _rho_a_scale(copies)
 
 
 def _rho_a_scale(copies: Ints) -> float:

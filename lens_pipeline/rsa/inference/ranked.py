@@ -50,7 +50,9 @@ def evaluate_ranked(
     ranks = midranks(keys, everything.weights)
     found.scores[:] = how.across(ranks[:n_models], ranks[n_models:], everything.weights)
     everyone = np.ones(len(subjects), dtype=np.int64)
-    found.bounds[:] = ceilings(ranks[n_models:], everyone, copies=everything.weights, measure=how)
+    # a copy, so that the ranks of models do not stay in memory
+    ranks = ranks[n_models:].copy()
+    found.bounds[:] = ceilings(ranks, everyone, copies=everything.weights, measure=how)
     over_stimuli = bool({"both", "stimuli"} & set(found.parts))
     together = how.by_draw if over_stimuli else None
     if together:
@@ -71,7 +73,7 @@ def evaluate_ranked(
             weights = resamples.subjects[draw]
             whole = part == "subjects"
             found.ceilings[:, draw, at] = ceilings(
-                ranks[n_models:] if whole else theirs,
+                ranks if whole else theirs,
                 weights if part != "stimuli" else everyone,
                 copies=everything.weights if whole else drawn.weights,
                 measure=how,
