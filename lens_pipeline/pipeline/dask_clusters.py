@@ -12,6 +12,8 @@ import importlib.util
 import logging
 import math
 import shutil
+import signal
+import threading
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,16 +74,40 @@ def open_cluster(options: ExecutorConfig) -> Iterator[Cluster]:
 @contextmanager
 def _connected(address: Any) -> Iterator[Client]:
     try:
-        client = Client(address, set_as_default=False, timeout=PATIENCE)
+        with _interrupt_kept() as came:
+            client = Client(address, set_as_default=False, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise LensError(
             f"No Dask scheduler answers at executor.address={address}: start one with "
             "`dask scheduler`, or leave the address out for a local cluster."
         ) from error
     with _quiet("distributed.client"), client:
+        if came:
+            raise KeyboardInterrupt
         if importlib.util.find_spec("bokeh"):
             _LOG.info("Dask dashboard: %s", client.dashboard_link)
         yield client
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[list[int]]:
+    """Yield a list that a Ctrl-C is put into instead of being raised.
+
+    A client that is cut off in the making is never closed, and is waited for when Python ends.
+    """
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if (
+        handler is not signal.default_int_handler
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield came
+        return
+    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

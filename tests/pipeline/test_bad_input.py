@@ -81,7 +81,7 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], tuple[str, ...], str]] = {
     ),
     "no covariance": ({}, ("rsa.method=mahalanobis",), "rsa.noise"),
     "an unknown measure": (_rdms(), (*REFERENCE, "rsa.measure=spearmann"), "nearest: spearman"),
-    "an unknown dissimilarity": (_rdms(), (*REFERENCE, "rsa.method=corelation"), "correlation"),
+    "an unknown dissimilarity": (_rdms(), (*REFERENCE, "rsa.method=correlations"), "correlation"),
     "an unknown fitted model": (_rdms(), (*REFERENCE, "rsa.fitted=[best]"), "no fitted model"),
     "a region without data": (
         _responses(region=["V1"] * 5),

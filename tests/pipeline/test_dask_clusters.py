@@ -2,13 +2,15 @@
 
 import functools
 import os
+import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lens_pipeline.errors import ConfigError
-from lens_pipeline.pipeline.dask_clusters import BATCH_SYSTEMS, batch_cluster
+from lens_pipeline.pipeline.dask_clusters import BATCH_SYSTEMS, _connected, batch_cluster
 from lens_pipeline.pipeline.dask_executor import open_dask
 from lens_pipeline.pipeline.executor_config import ExecutorConfig
 from lens_pipeline.pipeline.executors import BATCH
@@ -97,3 +99,27 @@ def test_where_no_job_can_be_submitted_it_is_said(
     said = rf"executor={name} needs (sbatch|qsub), which this machine does not have: give"
     with pytest.raises(ConfigError, match=said), open_dask(ExecutorConfig(name)):
         pass
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_waits_for_a_connection_that_is_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection is closed, and then the interrupt goes on its way."""
+    done: list[str] = []
+
+    class Made:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("made")
+
+        def __enter__(self) -> None:
+            done.append("entered")
+
+        def __exit__(self, *_: object) -> None:
+            done.append("closed")
+
+    monkeypatch.setattr("lens_pipeline.pipeline.dask_clusters.Client", Made)
+    with pytest.raises(KeyboardInterrupt), _connected("tcp://127.0.0.1:9"):
+        pass
+    assert done == ["made", "entered", "closed"]

@@ -1,6 +1,7 @@
 """Dask workers that die, schedulers that are not there, already are, or are lost."""
 
 import functools
+import gc
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -130,6 +132,9 @@ def _scheduler(port: int, folder: Path) -> Iterator[list[subprocess.Popen[bytes]
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        # connections that were cut off are told here, and not of a later test
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()
 
 
 def start(processes: list[subprocess.Popen[bytes]], port: int, folder: Path) -> None:

@@ -63,7 +63,7 @@ def _along(a: Ints, b: Ints, copies: Ints) -> Doubles:
 
 def _few(rows: Ints) -> Iterator[Ints]:
     step = max(1, _VALUES // rows.shape[1])
-    return (rows[start : start + step] for start in range(0, len(rows), step))
+    return (rows[start : start + step] for start in range(0, max(1, len(rows)), step))
 
 
 def _spearman(a: Ints, b: Ints, copies: Ints) -> Doubles:

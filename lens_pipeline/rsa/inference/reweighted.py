@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
+# comparisons that are made at a time: 64 MB
+_VALUES = 1 << 24
+
 
 def concordance_by_draw(a: Ints, b: Ints, weights: Singles) -> Doubles:
     """Return concordant less discordant pairs (n_a, n_b, n_draws) of dense ranks.
@@ -67,23 +70,29 @@ def inversions_by_draw(values: Ints, weights: Singles) -> Doubles:
 
 def _within(values: Ints, weights: Singles) -> Doubles:
     """Sum over p before q in a block with values[p] > values[q]."""
-    larger = values[:, None, :] > values[:, :, None]
-    larger &= np.tri(values.shape[1], k=-1, dtype=bool)
-    # whole numbers below 2**24 are exact in float32; sums over all blocks may be larger
-    before = larger.astype(np.float32) @ weights
-    return np.asarray(np.einsum("bqd,bqd->bd", before, weights).sum(axis=0, dtype=np.float64))
+    earlier = np.tri(values.shape[1], k=-1, dtype=bool)
+    step = max(1, _VALUES // earlier.size)
+    total = np.zeros(weights.shape[2])
+    for start in range(0, len(values), step):
+        few, theirs = values[start : start + step], weights[start : start + step]
+        larger = few[:, None, :] > few[:, :, None]
+        larger &= earlier
+        # whole numbers below 2**24 are exact in float32; sums over all blocks may be larger
+        before = larger.astype(np.float32) @ theirs
+        total += np.einsum("bqd,bqd->bd", before, theirs).sum(axis=0, dtype=np.float64)
+    return total
 
 
 def _between(blocks: Ints, weights: Singles) -> Doubles:
     """Sum over pairs of different blocks of places and different blocks of values."""
     n_blocks, _, n_draws = weights.shape
-    higher = blocks[:, None, :] > np.arange(n_blocks)[:, None]
-    # (block of places, block of values, draw): the weights there of higher blocks of values
-    above = higher.astype(np.float32) @ weights
+    each = np.arange(n_blocks)[:, None]
     total = np.zeros(n_draws)
-    so_far = np.zeros_like(above[0])
+    # (block of values, draw): the weights so far of higher blocks of values
+    so_far = np.zeros((n_blocks, n_draws), np.float32)
     for block in range(1, n_blocks):
-        so_far += above[block - 1]
+        higher = blocks[block - 1] > each
+        so_far += higher.astype(np.float32) @ weights[block - 1]
         total += np.einsum("qd,qd->d", so_far[blocks[block]], weights[block])
     return total
 

@@ -7,6 +7,7 @@ import pytest
 
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.comparison import COMPARISONS
+from lens_pipeline.rsa.inference import rank_measures
 from lens_pipeline.rsa.inference.bootstrap import Evaluated, evaluate, scores
 from lens_pipeline.rsa.inference.resamples import SCHEMES, draw_resamples, from_counts
 from lens_pipeline.rsa.inference.results import as_result
@@ -82,6 +83,21 @@ def test_whole_groups_are_as_many_stimuli_at_once(measure: str) -> None:
     method = COMPARISONS[measure].method
     direct = likeness(models, subjects, draws.stimuli, method=method).mean(axis=2)
     np.testing.assert_allclose(found.samples[..., 2], direct, atol=1e-10)
+
+
+@pytest.mark.parametrize("measure", ["spearman", "rho_a"])
+def test_rows_are_taken_a_few_at_a_time_and_stay_the_same(
+    measure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What bounds the memory changes no number; no row is no error."""
+    models, subjects = simulated(12, n_subjects=3, n_models=5, ties=True)
+    draws = draw_resamples("dual", n_stimuli=12, n_subjects=3, n_draws=4, seed=0)
+    whole = evaluate(models, subjects, measure=measure, resamples=draws)
+    monkeypatch.setattr(rank_measures, "_VALUES", 130)
+    parted = evaluate(models, subjects, measure=measure, resamples=draws)
+    np.testing.assert_allclose(parted.samples, whole.samples, atol=1e-14)
+    np.testing.assert_allclose(parted.ceilings, whole.ceilings, atol=1e-14)
+    assert scores(models[:0], subjects, measure=measure).shape == (0,)
 
 
 def test_one_subject_has_no_ceiling() -> None:
