@@ -235,7 +235,7 @@ def _varied(rdms: RDMs, reference: Reference) -> RDMs:
     for row in np.flatnonzero(spans == 0):
         name = rdms.rdm_descriptors["name"][row]
         LOG.warning("%s is constant over the stimuli of %s: no score", name, reference.name)
-    return _rows(rdms, np.flatnonzero(spans))
+    return rdms if spans.all() else _rows(rdms, np.flatnonzero(spans))
 
 
 def _rows(rdms: RDMs, rows: npt.NDArray[np.intp]) -> RDMs:

@@ -17,6 +17,7 @@ import os
 import sys
 import time
 import types
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -92,7 +93,8 @@ class Transforms:
     def __init__(self, knows: Callable[[torch.Tensor], bool], report: Reports) -> None:
         # whether a tensor is one of the forward pass or of the model's state
         self._knows = knows
-        self._report = report
+        # weak, since its owner holds this object: values go as soon as nobody holds them
+        self._report = weakref.WeakMethod(report)
         # the outermost transform that has begun and not returned; None outside
         self.running: Running | None = None
 
@@ -124,7 +126,9 @@ class Transforms:
         sys.setprofile(None)
         self.running = None
         captured = tuple(running.captured.values())
-        self._report(
+        report = self._report()
+        assert report is not None
+        report(
             TransformCall(
                 Transform(_name(frame), running.function, captured),
                 running.args,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -125,3 +127,20 @@ def test_a_model_that_catches_everything_cannot_hide(kind: type[BaseException]) 
     model.other = True
     with pytest.raises(StructureError, match="computed cos where sin"):
         rerun(model, x.clone(), known, keep=[1])
+
+
+@pytest.mark.parametrize("how", ["trace", "rerun"])
+def test_values_go_with_the_last_name_for_them(how: str) -> None:
+    """Nothing of a pass is kept alive by itself until a collection of cycles."""
+    model, x = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU()), torch.rand(2, 3)
+    known = outline(trace(model, x))
+    gc.collect()
+    gc.disable()
+    try:
+        if how == "trace":
+            value = weakref.ref(trace(model, x).ops[1].value)
+        else:
+            value = weakref.ref(rerun(model, x, known, keep=[1])[1])
+        assert value() is None
+    finally:
+        gc.enable()

@@ -106,7 +106,7 @@ def parting_for(asked: Asked, *, n_subjects: int, groups: Sequence[str], name: s
     enough = n_subjects >= asked.parts * LEAST_PARTED_SUBJECTS // 2
     if asked.choose == "both" and not enough:
         raise ComparisonError(
-            f"The reference {name} has {n_subjects} subjects, too few to choose a layer with some "
+            f"The reference {name} has too few subjects ({n_subjects}) to choose a layer with some "
             "and score it with others; set rsa.choose=stimuli."
         )
     try:
