@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 # Raised whenever the same Task would give other bytes than before.
 FORMAT = 1
 
-_VERSIONED = ("torch", "torchvision", "timm", "pillow", "numpy")
+_VERSIONED = ("torch", "torchvision", "pillow", "numpy")
+# Sources whose models may be made of timm's code.
+_OF_TIMM = frozenset({"timm", "target"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def task_key(task: Task) -> str:
     return digest_value(
         {
             "format": FORMAT,
-            "model": {"spec": spec, "digests": digests, "versions": versions()},
+            "model": {"spec": spec, "digests": digests, "versions": versions(task.model.source)},
             "ids": task.ids,
             "files": task.file_digests,
             "selectors": task.selectors,
@@ -101,11 +103,14 @@ def task_key(task: Task) -> str:
 
 
 @functools.cache
-def versions() -> dict[str, str]:
-    """Return the installed versions of the packages that a result depends on."""
+def versions(source: str = "") -> dict[str, str]:
+    """Return the installed versions of the packages that a result depends on.
+
+    `source` of the model: what other models are made of is left out.
+    """
     # of the code that runs, which may be a checkout that was never installed
     found = {"lens-pipeline": lens_pipeline.__version__}
-    for name in _VERSIONED:
+    for name in (*_VERSIONED, *(["timm"] if source in _OF_TIMM else [])):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lens_pipeline.models.spec import ModelSpec
-from lens_pipeline.task import Runtime, Task, task_key
+from lens_pipeline.task import Runtime, Task, task_key, versions
 
 TASK = Task(
     model=ModelSpec("torchvision", "resnet18", "/weights/a.pth"),
@@ -35,6 +35,12 @@ CHANGES = {
     "device": {"runtime": Runtime(device="cuda")},
     "mode": {"runtime": Runtime(mode="fast")},
 }
+
+
+def test_timm_counts_where_models_may_be_made_of_it() -> None:
+    """To install it makes no result of another source stale."""
+    sources = ("timm", "target", "cornet", "torchvision")
+    assert [source for source in sources if "timm" in versions(source)] == ["timm", "target"]
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from lens_pipeline.postfunctions import Application
     from lens_pipeline.store.schema import LayerSpec
     from lens_pipeline.task import Runtime
-    from lens_pipeline.tracer.records import Op
     from lens_pipeline.tracer.trace import Trace
 
 _HALF = ("float16", "bfloat16")
@@ -75,8 +74,6 @@ class Structure:
     bytes_per_stimulus: int
     # bytes of the model's parameters
     parameter_bytes: int
-    # bytes that one stimulus needs while its batch runs: kept outputs and the two largest others
-    working_bytes_per_stimulus: int
     # of the second traced pass, so that first-use costs are left out
     seconds_per_stimulus: float
 
@@ -141,7 +138,6 @@ def probe(
         gaps=large.gaps,
         bytes_per_stimulus=sum(map(stimulus_bytes, specs)),
         parameter_bytes=sum(parameter.nbytes for parameter in large.parameters),
-        working_bytes_per_stimulus=_working_bytes(large, picks) // LARGE,
         seconds_per_stimulus=large.seconds / LARGE,
     )
 
@@ -255,10 +251,3 @@ def _apply(pick: Pick, traced: Trace, chain: Application) -> Kept:
     dtype = "float32" if name in _HALF else name
     ends = (float(end) for end in result.aminmax()) if result.is_floating_point() else (0.0, 0.0)
     return Kept(pick, tuple(result.shape[1:]), dims, dtype, *ends)
-
-
-def _working_bytes(traced: Trace, picks: Sequence[Pick]) -> int:
-    kept = {pick.op for pick in picks}
-    others: list[Op] = [op for op in traced.ops if op.index not in kept]
-    largest = sorted((op.nbytes for op in others), reverse=True)[:2]
-    return sum(traced.ops[op].nbytes for op in kept) + sum(largest)

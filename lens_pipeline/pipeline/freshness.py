@@ -68,7 +68,7 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 
 def _changed_versions(record: Record) -> Iterator[str]:
-    now = versions()
+    now = versions(str(record.model.get("source", "")))
     for name in sorted(record.versions.keys() | now.keys()):
         before = record.versions.get(name, "absent")
         if before != now.get(name, "absent"):

@@ -144,7 +144,7 @@ def request_digest(config: Config, inputs: Inputs) -> str:
             "postfunctions": chain_texts(inputs.chain),
             "postfunction_digests": source_digests(inputs.chain),
             "runtime": {**vars(config.runtime), "device": inputs.device, "batch_size": None},
-            "versions": versions(),
+            "versions": versions(inputs.model.spec.source),
         }
     )
 

@@ -136,7 +136,9 @@ def stimulus_bytes(spec: LayerSpec) -> int:
 def rdm_bytes(plan: Plan) -> int:
     """Return the bytes that the RDMs of all layers and passes take on disk."""
     n_rdms = sum(len(spec.passes) for spec in plan.outline.layers)
-    return int(4 * n_rdms * len(plan.inputs.stimuli.ids) ** 2)
+    stimuli, column = plan.inputs.stimuli, plan.config.rsa.average
+    rows = set(stimuli.labels[column]) if column else stimuli.ids
+    return int(4 * n_rdms * len(rows) ** 2)
 
 
 def pooled_bytes(spec: LayerSpec) -> int:

@@ -150,7 +150,7 @@ def new_record(plan: Plan) -> Record:
     inputs = plan.inputs
     return Record(
         config=plain_config(plan.config),
-        versions=versions(),
+        versions=versions(inputs.model.spec.source),
         places=places(),
         model=to_json(inputs.model.spec),
         stand_ins=inputs.stand_ins,
@@ -189,6 +189,6 @@ def attributes(plan: Plan) -> dict[str, Any]:
         "device": inputs.device,
         "threads": plan.config.runtime.threads,
         "mode": plan.config.runtime.mode,
-        "versions": versions(),
+        "versions": versions(inputs.model.spec.source),
         "stand_in": " ".join(inputs.stand_ins),
     }

@@ -13,7 +13,6 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import numpy as np
 
@@ -118,15 +117,6 @@ def layer_group(name: str) -> str:
     if re.match(r"[^A-Za-z0-9_%\x80-\U0010ffff]", escaped):
         escaped = _percent(escaped[0]) + escaped[1:]
     return escaped[:-1] + "%20" if escaped.endswith(" ") else escaped
-
-
-def layer_name(group: str) -> str:
-    """Undo layer_group.
-
-    >>> layer_name("blocks%2F0.-x")
-    'blocks/0.-x'
-    """
-    return unquote(group)
 
 
 def spec_group(spec: LayerSpec) -> str:

@@ -90,6 +90,11 @@ def test_bytes_on_disk(plan: Plan) -> None:
     """Shapes times item size; RDMs are float32 squares; pooling leaves channels."""
     assert stimulus_bytes(MAPS) + stimulus_bytes(UNITS) == OUTLINE.bytes_per_stimulus
     assert rdm_bytes(plan) == 4 * 4 * 6 * 6
+    stimuli = dataclasses.replace(plan.inputs.stimuli, labels={"concept": ("a", "a", "b") * 2})
+    inputs = dataclasses.replace(plan.inputs, stimuli=stimuli)
+    rsa = dataclasses.replace(plan.config.rsa, average="concept")
+    config = dataclasses.replace(plan.config, rsa=rsa)
+    assert rdm_bytes(dataclasses.replace(plan, inputs=inputs, config=config)) == 4 * 4 * 2 * 2
     assert (pooled_bytes(MAPS), pooled_bytes(UNITS)) == (16, 48)
 
 
