@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from lens_pipeline.drawing.static import draw
     from lens_pipeline.drawing.summary import summary
     from lens_pipeline.pipeline.open_run import open_run
-    from lens_pipeline.pipeline.partitioning import partition
-    from lens_pipeline.pipeline.replaying import replay
+    from lens_pipeline.pipeline.words.partitioning import partition
+    from lens_pipeline.pipeline.words.replaying import replay
     from lens_pipeline.runtime.pages import keep_pages
     from lens_pipeline.tables import to_pandas, write_table
     from lens_pipeline.tracing import Inputs, keep_selected, trace
@@ -51,8 +51,8 @@ _HOMES = {
     "page": "lens_pipeline.drawing.page.writing",
     "summary": "lens_pipeline.drawing.summary",
     "open_run": "lens_pipeline.pipeline.open_run",
-    "partition": "lens_pipeline.pipeline.partitioning",
-    "replay": "lens_pipeline.pipeline.replaying",
+    "partition": "lens_pipeline.pipeline.words.partitioning",
+    "replay": "lens_pipeline.pipeline.words.replaying",
 }
 
 

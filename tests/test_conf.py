@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.config import plain_config, read_config, setting_names
-from lens_pipeline.pipeline.executors import EXECUTORS
+from lens_pipeline.pipeline.executors.registry import EXECUTORS
 from lens_pipeline.resources import conf_folder
 
 CHOICES = [

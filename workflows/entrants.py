@@ -14,7 +14,7 @@ import pandas as pd
 
 from lens_pipeline import open_run
 from lens_pipeline.errors import ComparisonError
-from lens_pipeline.pipeline.inferring import PARTS
+from lens_pipeline.pipeline.analysis.inferring import PARTS
 from lens_pipeline.rsa.comparison import in_order
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from lens_pipeline.rsa.references import Reference
+    from lens_pipeline.rsa.references.loading import Reference
 
     Doubles = npt.NDArray[np.float64]
     Marks = npt.NDArray[np.int64]

@@ -23,9 +23,9 @@ from entrants import entrants as entrants_of
 from scipy.stats import t as student
 
 from lens_pipeline import open_run
-from lens_pipeline.pipeline.brain import open_all
+from lens_pipeline.pipeline.analysis.brain import open_all
+from lens_pipeline.pipeline.analysis.inferring import asked_of
 from lens_pipeline.pipeline.config import read_config
-from lens_pipeline.pipeline.inferring import asked_of
 from lens_pipeline.rsa.comparison import noise_ceiling
 from lens_pipeline.rsa.inference.asked import DRAWS
 from lens_pipeline.rsa.inference.bootstrap import evaluate, scores

@@ -13,7 +13,7 @@ import numpy as np
 from answers import short_names
 
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.figures import HEAD, INK, new_figure, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, stamp_height
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

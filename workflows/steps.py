@@ -126,8 +126,8 @@ def run_jobs(study: Study, jobs: Mapping[str, Sequence[str]]) -> dict[str, Path]
     None if one failed, which was said. Raises LensError, before any of them is begun, for settings
     that are not allowed, weights that are not there, and too little room.
     """
-    from lens_pipeline.pipeline.sweep import read_jobs, run_sweep
-    from lens_pipeline.pipeline.sweep_record import read_sweep
+    from lens_pipeline.pipeline.sweep.record import read_sweep
+    from lens_pipeline.pipeline.sweep.run import read_jobs, run_sweep
 
     with importable(study.modules):
         read = read_jobs([(name, _composed(study, own)) for name, own in jobs.items()])
@@ -218,7 +218,7 @@ def write_tables(output: Path, **tables: pd.DataFrame) -> None:
 
 def write_figure(output: Path, name: str, figure: Figure, data: pd.DataFrame) -> None:
     """Write a figure as PNG and SVG, and the table that it draws as csv beside it."""
-    from lens_pipeline.rsa.figures import save_data, save_figure
+    from lens_pipeline.rsa.figures.canvas import save_data, save_figure
 
     save_figure(figure, output / "figures" / name)
     save_data(data, output / "figures" / name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lens_pipeline.rsa.figures import HEAD, INK, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, shortened, stamp_height
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

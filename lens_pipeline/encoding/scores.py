@@ -29,7 +29,7 @@ from lens_pipeline.encoding.reliability import corrected, correlations, split_ha
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lens_pipeline.rsa.response_rdms import Recorded
+    from lens_pipeline.rsa.references.response_rdms import Recorded
     from lens_pipeline.rsa.scatter import Doubles
 
 # the place of all layers at once, in the column "layer"

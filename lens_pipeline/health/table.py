@@ -67,7 +67,7 @@ def write_health(folder: Path, tree: xr.DataTree) -> tuple[str, ...]:
     )
     if told:
         counts = f"{len(told)} of {len(table)} layers and passes"
-        _LOG.warning("%s score little or nothing, see %s: %s", counts, folder / NAME, told[0])
+        _LOG.warning("scores of %s may mean little, see %s: %s", counts, folder / NAME, told[0])
     return told
 
 

@@ -37,66 +37,66 @@ class Word:
 
 
 def _run(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
-    from lens_pipeline.pipeline.job import run_job
+    from lens_pipeline.pipeline.job.job import run_job
 
     run_job(plain, sweep=sweep)
     return OK
 
 
 def _run_all(composed: Sequence[tuple[str, dict[str, Any]]]) -> int:
-    from lens_pipeline.pipeline.sweep import read_jobs, run_sweep
+    from lens_pipeline.pipeline.sweep.run import read_jobs, run_sweep
 
     return OK if run_sweep(read_jobs(composed)) else FAILED
 
 
 def _plan_all(composed: Sequence[tuple[str, dict[str, Any]]]) -> int:
-    from lens_pipeline.pipeline.sweep import describe_sweep, read_jobs
+    from lens_pipeline.pipeline.sweep.run import describe_sweep, read_jobs
 
     return OK if describe_sweep(read_jobs(composed)) else FAILED
 
 
 def _plan(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
-    from lens_pipeline.pipeline.job import describe_plan
+    from lens_pipeline.pipeline.job.job import describe_plan
 
     print(describe_plan(plain))
     return OK
 
 
 def _validate(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
-    from lens_pipeline.pipeline.validating import validate_model
+    from lens_pipeline.pipeline.words.validating import validate_model
 
     return OK if validate_model(plain, sweep=sweep) else INVALID
 
 
 def _summary(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
-    from lens_pipeline.pipeline.summarising import summarise
+    from lens_pipeline.pipeline.words.summarising import summarise
 
     print(summarise(plain))
     return OK
 
 
 def _draw(plain: dict[str, Any], sweep: bool) -> int:  # noqa: FBT001
-    from lens_pipeline.pipeline.picturing import draw_model
+    from lens_pipeline.pipeline.words.picturing import draw_model
 
     draw_model(plain, sweep=sweep)
     return OK
 
 
 def _refuse_drawings(composed: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    from lens_pipeline.pipeline.picturing import refuse_one_file
+    from lens_pipeline.pipeline.words.picturing import refuse_one_file
 
     refuse_one_file(composed)
 
 
 def _list_layers(plain: dict[str, Any], sweep: bool) -> int:  # noqa: ARG001, FBT001
-    from lens_pipeline.pipeline import listing
+    from lens_pipeline.pipeline.words import listing
 
     print(listing.layers(plain))
     return OK
 
 
 def _list_models(words: list[str]) -> int:
-    from lens_pipeline.pipeline import listing
+    from lens_pipeline.pipeline.words import listing
 
     _nothing_after("list models", words)
     print(listing.models())
@@ -105,7 +105,7 @@ def _list_models(words: list[str]) -> int:
 
 def _list_configs(group: str) -> Bare:
     def list_them(words: list[str]) -> int:
-        from lens_pipeline.pipeline import listing
+        from lens_pipeline.pipeline.words import listing
 
         _nothing_after(f"list {group}", words)
         print(listing.configs(group))
@@ -115,7 +115,7 @@ def _list_configs(group: str) -> Bare:
 
 
 def _status(words: list[str]) -> int:
-    from lens_pipeline.pipeline.status import describe_status
+    from lens_pipeline.pipeline.words.status import describe_status
 
     if len(words) > 1:
         raise ConfigError("status takes one folder at most: status runs/NAME, or status alone.")
@@ -124,8 +124,8 @@ def _status(words: list[str]) -> int:
 
 
 def _verify(words: list[str]) -> int:
-    from lens_pipeline.pipeline.verifying import verify_command
-    from lens_pipeline.pipeline.words import choice, run_and_options
+    from lens_pipeline.pipeline.words.options import choice, run_and_options
+    from lens_pipeline.pipeline.words.verifying import verify_command
 
     folder, options = run_and_options("verify", words, {"repair": "false"})
     repair = choice("repair", options["repair"], ("true", "false")) == "true"
@@ -133,8 +133,8 @@ def _verify(words: list[str]) -> int:
 
 
 def _replay(words: list[str]) -> int:
-    from lens_pipeline.pipeline.replaying import replay_command
-    from lens_pipeline.pipeline.words import number, run_and_options
+    from lens_pipeline.pipeline.words.options import number, run_and_options
+    from lens_pipeline.pipeline.words.replaying import replay_command
 
     folder, options = run_and_options("replay", words, {"tolerance": "0"})
     tolerance = number("tolerance", options["tolerance"])
@@ -142,15 +142,15 @@ def _replay(words: list[str]) -> int:
 
 
 def _repack(words: list[str]) -> int:
-    from lens_pipeline.pipeline.repacking import OPTIONS, repack_command
-    from lens_pipeline.pipeline.words import run_and_options
+    from lens_pipeline.pipeline.words.options import run_and_options
+    from lens_pipeline.pipeline.words.repacking import OPTIONS, repack_command
 
     repack_command(*run_and_options("repack", words, OPTIONS))
     return OK
 
 
 def _export(words: list[str]) -> int:
-    from lens_pipeline.pipeline.exporting import export_command, export_words
+    from lens_pipeline.pipeline.words.exporting import export_command, export_words
 
     folder, name, options = export_words(words)
     export_command(folder, name, options)
@@ -158,7 +158,7 @@ def _export(words: list[str]) -> int:
 
 
 def _report(words: list[str]) -> int:
-    from lens_pipeline.pipeline.reporting import make_report
+    from lens_pipeline.pipeline.sweep.reporting import make_report
 
     if len(words) != 1:
         raise ConfigError("report takes one folder, of a run or of a sweep: report runs/NAME.")
@@ -167,8 +167,8 @@ def _report(words: list[str]) -> int:
 
 
 def _partition(words: list[str]) -> int:
-    from lens_pipeline.pipeline.partitioning import OPTIONS, partition_command
-    from lens_pipeline.pipeline.words import runs_and_options
+    from lens_pipeline.pipeline.words.options import runs_and_options
+    from lens_pipeline.pipeline.words.partitioning import OPTIONS, partition_command
 
     partition_command(*runs_and_options("partition", words, OPTIONS, n_runs=2))
     return OK

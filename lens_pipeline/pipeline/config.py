@@ -17,7 +17,7 @@ from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import ConfigError
 from lens_pipeline.models.spec import ModelSpec, from_json
 from lens_pipeline.pipeline import settings
-from lens_pipeline.pipeline.brain_config import (
+from lens_pipeline.pipeline.sections.brain import (
     BOOL,
     OPTIONAL_FILE,
     TIME_MAPPING,
@@ -25,8 +25,8 @@ from lens_pipeline.pipeline.brain_config import (
     EncodingConfig,
     TimeMapping,
 )
-from lens_pipeline.pipeline.draw_config import DrawConfig
-from lens_pipeline.pipeline.executor_config import ExecutorConfig
+from lens_pipeline.pipeline.sections.drawing import DrawConfig
+from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 from lens_pipeline.pipeline.settings import one_of, setting
 from lens_pipeline.pipeline.sizes import OPTIONAL_SIZE, SIZE
 
@@ -193,6 +193,8 @@ _VALUES = {
 }
 # What the folder's name does not depend on: the same results, made elsewhere or otherwise.
 _INCIDENTAL = ("executor", "run", "draw")
+# rsa.method that leaves activations, their health and encoding models alone
+NO_RDMS = "none"
 
 
 def read_config(plain: Mapping[str, Any]) -> Config:
@@ -233,6 +235,12 @@ def _checked(config: Config) -> Config:
         raise ConfigError("executor.address needs executor=address or executor=dask.")
     if config.executor.name == "address" and not config.executor.address:
         raise ConfigError("executor=address needs executor.address=tcp://HOST:PORT.")
+    compared = config.rsa.reference or (config.brain.files and not config.encoding.methods)
+    if config.rsa.method == NO_RDMS and (compared or config.rsa.online):
+        raise ConfigError(
+            "rsa.method=none makes no RDMs, which rsa.reference, brain data without encoding= and "
+            "rsa.online need: leave them out, or give rsa.method=correlation."
+        )
     return config
 
 

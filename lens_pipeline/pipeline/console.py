@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from lens_pipeline.pipeline.executors import Report
+    from lens_pipeline.pipeline.executors.registry import Report
 
 # Plain lines come at most this often (seconds), and at every tenth of the work.
 _EVERY = 10.0

@@ -57,7 +57,7 @@ SETTINGS (the default comes first; --cfg job shows them all)
                                   channels:0-63, package.module:function
   rsa.reference=FILE[:KEY]        RDMs or features to compare with (npz, csv, nc, mat, hdf5)
     rsa.align=id                  id: join by stimulus id; position: row i is stimulus i
-    rsa.method=correlation        dissimilarity of two stimuli
+    rsa.method=correlation        dissimilarity of two stimuli; none for activations alone
     rsa.average=concept           RDMs of a column's values, each the mean over its stimuli
     rsa.measure=spearman          similarity of two RDMs
     rsa.bootstrap=1000            draws for intervals and p-values, by default fewer for large RDMs,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import StoreError
-from lens_pipeline.pipeline.record import RECORD, Record, read_record
+from lens_pipeline.pipeline.job.record import RECORD, Record, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ class Run:
     @property
     def activations(self) -> xr.DataTree:
         """One group per layer, `activation` with dims stimulus, pass, units; close it when done."""
-        from lens_pipeline.pipeline.online import check_kept
+        from lens_pipeline.pipeline.job.online import check_kept
         from lens_pipeline.store.trees import open_activations
 
         check_kept(self.folder, self.record.analysis)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rsatoolbox.rdm.rdms import RDMs
 
-    from lens_pipeline.rsa.references import Reference
+    from lens_pipeline.rsa.references.loading import Reference
     from lens_pipeline.rsa.scatter import Doubles
 
 LOG = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from lens_pipeline import open_run
-from lens_pipeline.pipeline.job import run_job
-from lens_pipeline.pipeline.online import drop_activations
+from lens_pipeline.pipeline.job.job import run_job
+from lens_pipeline.pipeline.job.online import drop_activations
 from lens_pipeline.rsa.rdm_files import rdms_of_tree
 from lens_pipeline.store.index import write_index
 from lens_pipeline.store.schema import LayerSpec

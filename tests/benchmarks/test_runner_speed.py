@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from lens_pipeline.pipeline.executor_config import ExecutorConfig
-from lens_pipeline.pipeline.executors import EXECUTORS
+from lens_pipeline.pipeline.executors.registry import EXECUTORS
+from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lens_pipeline.pipeline.executors import Report, Work
+    from lens_pipeline.pipeline.executors.registry import Report, Work
 
 pytestmark = pytest.mark.benchmark
 ROUNDS = 3

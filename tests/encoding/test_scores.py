@@ -9,9 +9,9 @@ from scipy.stats import pearsonr
 from lens_pipeline.encoding.folds import group_folds
 from lens_pipeline.encoding.methods import METHODS, Problem
 from lens_pipeline.encoding.scores import ALL, Fitting, Source, encode, predict, summarise
-from lens_pipeline.rsa.joining import Account
-from lens_pipeline.rsa.response_rdms import Group, Recorded
-from lens_pipeline.rsa.responses import Repeats
+from lens_pipeline.rsa.references.joining import Account
+from lens_pipeline.rsa.references.response_rdms import Group, Recorded
+from lens_pipeline.rsa.references.responses import Repeats
 
 linear_model = pytest.importorskip("sklearn.linear_model")
 pytest.importorskip("himalaya")

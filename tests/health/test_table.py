@@ -73,7 +73,7 @@ def test_the_table_is_written_and_the_warnings_returned(run, caplog):
     table = pd.read_csv(run / "health.csv", keep_default_na=False)
     assert len(table) == 7
     assert len(told) == 5
-    assert "5 of 7 layers and passes score little or nothing" in caplog.text
+    assert "scores of 5 of 7 layers and passes may mean little" in caplog.text
     assert told[-2] == "silent:1 is the same for all stimuli, so it has no RDM"
 
 

@@ -22,10 +22,10 @@ SCRIPT = """
 import json, re, sys
 from pathlib import Path
 from lens_pipeline.pipeline.config import read_config
-from lens_pipeline.pipeline.inputs import find_inputs
-from lens_pipeline.pipeline.probing import plan_run, attributes
-from lens_pipeline.pipeline.run import Orders, extracting
-from lens_pipeline.pipeline.plan import make_plan
+from lens_pipeline.pipeline.job.inputs import find_inputs
+from lens_pipeline.pipeline.job.probing import plan_run, attributes
+from lens_pipeline.pipeline.job.run import Orders, extracting
+from lens_pipeline.pipeline.job.plan import make_plan
 plain, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
 config = read_config(plain)
 inputs = find_inputs(config)

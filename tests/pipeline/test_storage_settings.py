@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from lens_pipeline import open_run
-from lens_pipeline.pipeline.job import run_job
-from lens_pipeline.pipeline.replaying import replay
+from lens_pipeline.pipeline.job.job import run_job
+from lens_pipeline.pipeline.words.replaying import replay
 from lens_pipeline.store.shards import read_shard
 from lens_pipeline.store.trees import layer, open_activations
 

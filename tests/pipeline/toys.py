@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lens_pipeline.errors import StimulusError
-from lens_pipeline.pipeline.executors import Report, Work
+from lens_pipeline.pipeline.executors.registry import Report, Work
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lens_pipeline.pipeline.reporting import make_report
+from lens_pipeline.pipeline.sweep.reporting import make_report
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lens_pipeline.pipeline.reporting import make_report
+from lens_pipeline.pipeline.sweep.reporting import make_report
 from lens_pipeline.report.study import Study, Table, read_study, write_study
 
 if TYPE_CHECKING:

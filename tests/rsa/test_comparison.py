@@ -24,7 +24,7 @@ from lens_pipeline.rsa.comparison import (
     second_order,
 )
 from lens_pipeline.rsa.rdms import LayerPass, RdmSet, compute_rdms, make_rdms
-from lens_pipeline.rsa.references import Account, Reference, open_reference
+from lens_pipeline.rsa.references.loading import Account, Reference, open_reference
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist, squareform
 from lens_pipeline.errors import StoreError
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, read_rdms, write_rdms
 from lens_pipeline.rsa.rdms import Flag, LayerPass, RdmSet, compute_rdms
-from lens_pipeline.rsa.reference_files import read_reference
+from lens_pipeline.rsa.references.files import read_reference
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lens_pipeline.errors import ComparisonError
-from lens_pipeline.rsa.figure_time import time_map
+from lens_pipeline.rsa.figures.time import time_map
 from lens_pipeline.rsa.time import (
     Window,
     mapped_scores,

@@ -113,7 +113,7 @@ def test_there_is_a_page_with_the_figures_of_the_study(output: Path) -> None:
 
 
 def _folder(output: Path, job: str) -> Path:
-    from lens_pipeline.pipeline.sweep_record import read_sweep
+    from lens_pipeline.pipeline.sweep.record import read_sweep
 
     record = read_sweep(output)
     assert record

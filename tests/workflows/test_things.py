@@ -130,7 +130,7 @@ def test_concepts_are_compared_with_their_ratings(
 ) -> None:
     """Rows of RDMs are concepts; the RDM of sizes is what scipy makes of the published numbers."""
     from lens_pipeline import open_run
-    from lens_pipeline.pipeline.brain import open_all
+    from lens_pipeline.pipeline.analysis.brain import open_all
     from lens_pipeline.pipeline.config import read_config
 
     words = [

@@ -10,10 +10,10 @@ import pandas as pd
 from answers import short_names
 from pictures import columns_for
 
-from lens_pipeline.pipeline.analysis import SCORES
-from lens_pipeline.pipeline.inferring import COMPARISONS as COMPARISONS_FILE
+from lens_pipeline.pipeline.analysis.analyse import SCORES
+from lens_pipeline.pipeline.analysis.inferring import COMPARISONS as COMPARISONS_FILE
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.figures import HEAD, INK, depth_colours, new_figure, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, depth_colours, new_figure, stamp_height
 from lens_pipeline.rsa.inference.multiple import corrected
 
 if TYPE_CHECKING:

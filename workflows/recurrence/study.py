@@ -27,7 +27,7 @@ from passes import pass_gains, passes_figure, planned
 from pictures import guarded_figure
 
 from lens_pipeline.errors import ConfigError
-from lens_pipeline.pipeline.figures import FIGURES
+from lens_pipeline.pipeline.analysis.figures import FIGURES
 
 if TYPE_CHECKING:
     import argparse

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lens_pipeline.rsa.inference.likeness import Doubles
     from lens_pipeline.rsa.inference.results import Inferred
     from lens_pipeline.rsa.rdms import RdmSet
-    from lens_pipeline.rsa.references import Reference
+    from lens_pipeline.rsa.references.loading import Reference
 
 _KEY = ("layer", "pass", "reference", "measure")
 

@@ -19,7 +19,7 @@ from lens_pipeline.rsa.inference.resamples import draw_resamples
 from lens_pipeline.rsa.inference.results import infer
 from lens_pipeline.rsa.inference.tables import Inference, inference, with_inference
 from lens_pipeline.rsa.rdms import RdmSet, make_rdms
-from lens_pipeline.rsa.references import Account, Reference
+from lens_pipeline.rsa.references.loading import Account, Reference
 from tests.rsa.inference.simulation import world
 
 IDS = [f"s{row:02}" for row in range(24)]

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from lens_pipeline.errors import ComparisonError
-from lens_pipeline.rsa.joining import Account
 from lens_pipeline.rsa.rdms import make_rdms
-from lens_pipeline.rsa.references import Reference
+from lens_pipeline.rsa.references.joining import Account
+from lens_pipeline.rsa.references.loading import Reference
 from lens_pipeline.rsa.similarities.partition import FITS, partition, partition_table
 
 IDS = tuple("abcdef")

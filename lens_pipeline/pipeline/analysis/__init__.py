@@ -1,0 +1,1 @@
+"""What is made of stored activations: RDMs, scores, encoding models, figures."""

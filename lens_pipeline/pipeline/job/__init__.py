@@ -1,0 +1,1 @@
+"""One job: its inputs, its plan and bill, its stages, its record."""

@@ -1,0 +1,1 @@
+"""Sections of the config that have names and defaults of their own."""

@@ -1,0 +1,1 @@
+"""Many jobs as one: planned together, carried out by one executor, told as one table."""

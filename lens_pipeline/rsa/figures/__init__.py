@@ -1,0 +1,1 @@
+"""Figures of RDMs and scores, each with the table of what it shows."""

@@ -1,0 +1,1 @@
+"""What representations are compared with, from files of many kinds, joined by stimulus id."""
