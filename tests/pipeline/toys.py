@@ -5,8 +5,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lens_pipeline.errors import StimulusError
+from lens_pipeline.pipeline.executors.dask_worker import Prepared
 from lens_pipeline.pipeline.executors.registry import Report, Work
 
 
@@ -32,3 +34,15 @@ def squaring(
 
     yield work
     (notes / "left").touch()
+
+
+class DyingAtTheDoor(Prepared):
+    """What a worker holds; the first worker to be given it dies, noted in $LENS_TOY_NOTES."""
+
+    def setup(self, worker: Any) -> None:
+        """Die, or be ready."""
+        note = Path(os.environ["LENS_TOY_NOTES"]) / "died"
+        if not note.exists():
+            note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().setup(worker)

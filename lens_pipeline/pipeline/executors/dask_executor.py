@@ -271,10 +271,21 @@ def _forward_reports(client: Client, name: str, report: Report) -> None:
 
 @contextmanager
 def _plugin(client: Client, plugin: Prepared) -> Iterator[None]:
-    client.register_plugin(plugin, name=plugin.name)
+    _register(client, plugin)
     try:
         yield
     finally:
         # A scheduler that is gone, or is another one by now, does not know it.
         with suppress(OSError, RuntimeError, TimeoutError, ValueError):
             client.unregister_worker_plugin(plugin.name)
+
+
+def _register(client: Client, plugin: Prepared) -> None:
+    """Give the plugin to every worker, once more if one dies meanwhile: another takes its place."""
+    try:
+        client.register_plugin(plugin, name=plugin.name)
+    except OSError:
+        try:
+            client.register_plugin(plugin, name=plugin.name)
+        except OSError as error:
+            raise _SchedulerLostError(str(error)) from error

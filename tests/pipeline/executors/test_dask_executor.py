@@ -19,10 +19,11 @@ import pytest
 from distributed import LocalCluster
 
 from lens_pipeline.errors import LensError
+from lens_pipeline.pipeline.executors import dask_executor
 from lens_pipeline.pipeline.executors.dask_executor import _arrivals, _Errand, _Errands, open_dask
 from lens_pipeline.pipeline.executors.spreading import Spread
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
-from tests.pipeline.toys import squaring
+from tests.pipeline.toys import DyingAtTheDoor, squaring
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,6 +36,19 @@ def test_a_worker_killed_in_mid_task_is_replaced(tmp_path: Path) -> None:
     """Its task is done again, and the results are as if nothing had happened."""
     with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
         setup = functools.partial(squaring, tmp_path, deadly=2)
+        results = list(carry_out({"a": range(6)}, setup, report=nothing))
+    assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
+    assert (tmp_path / "died").exists()
+
+
+def test_a_worker_killed_before_its_first_task_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies while it is told of the run, so that the telling itself fails."""
+    monkeypatch.setenv("LENS_TOY_NOTES", str(tmp_path))
+    monkeypatch.setattr(dask_executor, "Prepared", DyingAtTheDoor)
+    with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
+        setup = functools.partial(squaring, tmp_path)
         results = list(carry_out({"a": range(6)}, setup, report=nothing))
     assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
