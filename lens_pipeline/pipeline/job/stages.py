@@ -21,6 +21,7 @@ from lens_pipeline.models.resolve import RANDOM
 from lens_pipeline.pipeline.config import Config, config_digest, plain_config, read_config
 from lens_pipeline.pipeline.job.freshness import changes
 from lens_pipeline.pipeline.job.record import CONFIG, RECORD, Record, read_record, write_record
+from lens_pipeline.runtime.pages import pages_given_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -224,7 +225,7 @@ def _analyse(config: Config, record: Record, folder: Path) -> Record:
 
     started = time.perf_counter()
     _LOG.info("comparing representations")
-    with failure_recorded(folder, record), earlier_results_removed(folder):
+    with failure_recorded(folder, record), earlier_results_removed(folder), pages_given_back():
         facts = analyse(config, folder)
     seconds = {**record.seconds, "analysis": time.perf_counter() - started}
     return replace(record, analysis=facts, seconds=seconds)

@@ -82,11 +82,13 @@ def test_the_memory(plan: Plan) -> None:
         bill_of(plan),
         config=with_settings(plan, "executor", **vars(ExecutorConfig("dask", workers=2))).config,
     )
-    with pytest.raises(BudgetError, match=r"2 workers x 50.0 MB .* executor.workers=1 with runtim"):
+    with pytest.raises(
+        BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with runtim"
+    ):
         check_memory([both], memory=fixed + 40_000)
-    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 50.0 MB, so choose"):
+    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 150.0 MB, so choose"):
         check_memory([both], memory=fixed + 5005)
-    with pytest.raises(BudgetError, match=r"program and the model alone take 50.0 MB, so allow"):
+    with pytest.raises(BudgetError, match=r"program and the model alone take 150.0 MB, so allow"):
         check_memory([both], memory=fixed + 4999)
 
 
