@@ -82,7 +82,7 @@ def test_the_memory(plan: Plan) -> None:
         bill_of(plan),
         config=with_settings(plan, "executor", **vars(ExecutorConfig("dask", workers=2))).config,
     )
-    with pytest.raises(
+    with pytest.raises(BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with "):
         BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with runtim"
     ):
         check_memory([both], memory=fixed + 40_000)
