@@ -83,8 +83,6 @@ def test_the_memory(plan: Plan) -> None:
         config=with_settings(plan, "executor", **vars(ExecutorConfig("dask", workers=2))).config,
     )
     with pytest.raises(BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with "):
-        BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with runtim"
-    ):
         check_memory([both], memory=fixed + 40_000)
     with pytest.raises(BudgetError, match=r"one stimulus at a time takes 150.0 MB, so choose"):
         check_memory([both], memory=fixed + 5005)
