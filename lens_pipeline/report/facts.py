@@ -181,8 +181,10 @@ def _layers(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tu
         yield "left out", "; ".join(str(item) for item in left_out)
 
 
-def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    rsa = config["rsa"]
+def _rdms(rsa: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if rsa["method"] == "none":
+        yield "RDMs", "none (rsa.method=none)"
+        return
     yield "dissimilarity", str(rsa["method"])
     yield "similarity of RDMs", ", ".join(rsa["measure"])
     for key, words in _SETTINGS.items():
@@ -191,6 +193,10 @@ def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterato
     if rsa.get("bootstrap") != 0:
         correction = rsa.get("correction", "fdr")
         yield "intervals", f"{rsa.get('interval', 0.95):.0%}, p-values corrected by {correction}"
+
+
+def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from _rdms(config["rsa"])
     brain, encoding = config.get("brain") or {}, config.get("encoding") or {}
     for key in ("name", "regions", "subjects", "method", "normalise"):
         if brain.get("files") and brain.get(key):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def earlier_results_removed(folder: Path) -> Iterator[None]:
     for path, stamp in _files(folder).items():
         if before.get(path) == stamp:
             path.unlink()
+    with suppress(OSError):
+        (folder / "figures").rmdir()
 
 
 def _files(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -25,6 +25,7 @@ def test_what_is_not_written_again_is_removed(folder: Path) -> None:
     with earlier_results_removed(folder):
         write_text(folder / "scores.csv", "old")
     assert _names(folder) == {"scores.csv", "mine.csv", "activations.nc"}
+    assert not (folder / "figures").exists()
 
 
 def test_an_analysis_that_fails_leaves_everything(folder: Path) -> None:
