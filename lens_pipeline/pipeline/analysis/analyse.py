@@ -80,12 +80,13 @@ def check_analysis(
     """
     for name in config.rsa.measure:
         measure_called(name)
-    check_beside(config, stimulus_ids, labels)
     if config.rsa.method == NO_RDMS:
+        check_beside(config, stimulus_ids, labels)
         return ()
     rdm_method(config.rsa.method)
     ids, columns = compared_ids(config, stimulus_ids, labels)
     check_rdm_room(config, len(ids), columns)
+    check_beside(config, stimulus_ids, labels)
     covariances(config)
     references = open_all(config, ids)
     check_names(references)
