@@ -1,5 +1,8 @@
 """Decoding, computing and writing together, over the slowest of the three alone.
 
+Where the three need more processor time than the cores have in that while, what the cores can do is
+the limit instead.
+
 Run with `pytest tests/benchmarks/test_overlap_speed.py -m benchmark -s` on a machine with two idle
 cores.
 """
@@ -9,6 +12,7 @@ cores.
 from __future__ import annotations
 
 import contextlib
+import os
 import statistics
 import time
 from dataclasses import dataclass
@@ -108,25 +112,35 @@ def _study(folder: Path, kind: str) -> _Study:
     return _Study(task, loaded, structure, stacked, folder)
 
 
-def _seconds(action: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+def _seconds(action: Callable[[], Any]) -> tuple[float, float]:
+    """Return how long an action takes, and the processor time of all its threads."""
+    start, used = time.perf_counter(), time.process_time()
     action()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - used
 
 
 @pytest.mark.parametrize("slowest", CASES)
 def test_together_they_take_little_longer_than_the_slowest(tmp_path: Path, slowest: str) -> None:
-    """At least 0.9 of the rate of the slowest stage."""
+    """At least 0.9 of the rate of the slowest stage, or of what the cores can do."""
     torch.set_num_threads(1)
     study = _study(tmp_path, slowest)
-    times: dict[str, list[float]] = {}
+    alone = (study.decoding, study.computing, study.writing)
+    times: dict[str, list[tuple[float, float]]] = {}
     for _ in range(ROUNDS):
-        for stage in (study.decoding, study.computing, study.writing, study.together):
+        for stage in (*alone, study.together):
             times.setdefault(stage.__name__, []).append(_seconds(stage))
-    found = {name: statistics.median(each) for name, each in times.items()}
-    together = found.pop("together")
-    alone = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.items())
-    ratio = max(found.values()) / together
-    print(f"\n{slowest} slowest: {alone}; together {together:.2f} s: {ratio:.2f} of its rate")
-    assert max(found, key=lambda name: found[name]) == slowest
-    assert ratio >= 0.9
+    found = {
+        name: tuple(statistics.median(each) for each in zip(*measured, strict=True))
+        for name, measured in times.items()
+    }
+    together, _ = found.pop("together")
+    cores = sum(used for _, used in found.values()) / (os.cpu_count() or 1)
+    longest = max(wall for wall, _ in found.values())
+    limit = max(longest, cores)
+    each = ", ".join(f"{name} {wall:.2f} s" for name, (wall, _) in found.items())
+    print(
+        f"\n{slowest} slowest: {each}; cores {cores:.2f} s; together {together:.2f} s: "
+        f"{longest / together:.2f} of the slowest's rate, {limit / together:.2f} of the limit"
+    )
+    assert found[slowest][0] == longest
+    assert limit / together >= 0.9

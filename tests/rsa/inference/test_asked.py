@@ -56,7 +56,7 @@ def test_subjects_are_parted_where_there_are_enough() -> None:
     assert _parting(n_subjects=3) == _parting(n_subjects=1) == "stimuli"
     assert _parting(choose="stimuli") == "stimuli"
     assert _parting(choose="none") is None
-    with pytest.raises(ComparisonError, match=r"IT has too few subjects \(3\).*rsa\.choose=stimuli"):
+    with pytest.raises(ComparisonError, match=r"too few subjects \(3\).*rsa\.choose=stimuli"):
         _parting(n_subjects=3, choose="both")
 
 
