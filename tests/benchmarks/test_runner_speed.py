@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from lens_pipeline.pipeline.executors.registry import EXECUTORS
+from lens_pipeline.pipeline.executors.registry import EXECUTORS, unreported
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.benchmark
 ROUNDS = 3
-
-
-def _nothing(_stimuli: int, _size: int) -> None:
-    """Report to nobody."""
 
 
 @contextmanager
@@ -51,9 +47,9 @@ def _multiplying(_queue: str, *, size: int) -> Iterator[Work]:
 def _seconds(name: str, workers: int, *, n: int, size: int) -> float:
     setup = functools.partial(_multiplying, size=size)
     with EXECUTORS[name](ExecutorConfig(name, workers=workers)) as carry_out:
-        list(carry_out({"warm": range(2 * workers)}, setup, report=_nothing))
+        list(carry_out({"warm": range(2 * workers)}, setup, report=unreported))
         started = time.perf_counter()
-        assert len(list(carry_out({"a": range(n)}, setup, report=_nothing))) == n
+        assert len(list(carry_out({"a": range(n)}, setup, report=unreported))) == n
         return time.perf_counter() - started
 
 

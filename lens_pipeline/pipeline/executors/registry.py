@@ -31,6 +31,10 @@ Failed = Callable[[str, Any, Exception], None]
 Queues = Mapping[str, Iterable[Any]]
 
 
+def unreported(_stimuli: int, _size: int) -> None:
+    """Report to nobody."""
+
+
 class CarryOut(Protocol):
     """Carries out every task of every queue, once, and yields what each returned."""
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import StoreError
 from lens_pipeline.pipeline.config import read_config
+from lens_pipeline.pipeline.executors.registry import unreported
 from lens_pipeline.pipeline.job.record import read_record
 from lens_pipeline.pipeline.job.stages import claimed, finish
 from lens_pipeline.pipeline.sweep.record import tell
@@ -69,7 +70,7 @@ class Conclusions:
             return
         _LOG.info("jobs left to be concluded by the workers: %d", len(left))
         with closing(
-            carry_out(left, _concluding, report=_nothing, failed=self._failed)  # type: ignore[type-var]
+            carry_out(left, _concluding, report=unreported, failed=self._failed)  # type: ignore[type-var]
         ) as done:
             for job, messages in done:
                 for message in messages:
@@ -159,7 +160,3 @@ def _messages() -> Iterator[SimpleQueue[logging.LogRecord]]:
         logger.removeHandler(keeper)
         logger.setLevel(level)
         logger.propagate = propagate
-
-
-def _nothing(_stimuli: int, _size: int) -> None:
-    """Report to nobody."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lens_pipeline.digests import digest_value
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.analysis.brain import check_covariances
+from lens_pipeline.pipeline.executors.registry import unreported
 from lens_pipeline.pipeline.job.budget import Bill, bill_of, check_disk, check_memory
 from lens_pipeline.pipeline.job.plan import Outline, make_plan
 from lens_pipeline.pipeline.job.probing import (
@@ -105,7 +106,7 @@ class Planning:
 def plan_jobs(names: Sequence[str], planning: Planning, carry_out: CarryOut) -> None:
     """Find every job's inputs and probe its model on a worker; jobs that fail are noted."""
     queues = {name: planning.orders(name) for name in names}
-    with closing(carry_out(queues, _probing, report=_nothing, failed=planning.failed)) as probes:  # type: ignore[type-var]
+    with closing(carry_out(queues, _probing, report=unreported, failed=planning.failed)) as probes:  # type: ignore[type-var]
         for found in probes:
             planning.probed(*found)
     # in the order of the sweep, whoever was first
@@ -152,7 +153,3 @@ def _probe(task: tuple[str, ProbeOrder], report: Report) -> tuple[str, Outline, 
     name, order = task
     probed = probe_as_ordered(order)
     return name, outline_of(probed), probed.structure
-
-
-def _nothing(_stimuli: int, _size: int) -> None:
-    """Report to nobody."""

@@ -21,6 +21,7 @@ from distributed import LocalCluster
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.executors import dask_executor
 from lens_pipeline.pipeline.executors.dask_executor import _arrivals, _Errand, _Errands, open_dask
+from lens_pipeline.pipeline.executors.registry import unreported
 from lens_pipeline.pipeline.executors.spreading import Spread
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 from tests.pipeline.toys import DyingAtTheDoor, squaring
@@ -28,15 +29,11 @@ from tests.pipeline.toys import DyingAtTheDoor, squaring
 ROOT = Path(__file__).parents[3]
 
 
-def nothing(_stimuli: int, _size: int) -> None:
-    """Report to nobody."""
-
-
 def test_a_worker_killed_in_mid_task_is_replaced(tmp_path: Path) -> None:
     """Its task is done again, and the results are as if nothing had happened."""
     with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
         setup = functools.partial(squaring, tmp_path, deadly=2)
-        results = list(carry_out({"a": range(6)}, setup, report=nothing))
+        results = list(carry_out({"a": range(6)}, setup, report=unreported))
     assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
 
@@ -49,7 +46,7 @@ def test_a_worker_killed_before_its_first_task_is_replaced(
     monkeypatch.setattr(dask_executor, "Prepared", DyingAtTheDoor)
     with open_dask(ExecutorConfig("dask", workers=2)) as carry_out:
         setup = functools.partial(squaring, tmp_path)
-        results = list(carry_out({"a": range(6)}, setup, report=nothing))
+        results = list(carry_out({"a": range(6)}, setup, report=unreported))
     assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
 
@@ -61,7 +58,7 @@ def test_a_deadly_task_is_named_by_its_queue(tmp_path: Path) -> None:
         results = carry_out(
             {"alexnet": [3], "resnet18": range(5, 8)},
             functools.partial(squaring, tmp_path, deadly=3, always=True),
-            report=nothing,
+            report=unreported,
             failed=lambda queue, _task, error: told.append((queue, str(error))),
         )
         assert sorted(square for square, _ in results) == [25, 36, 49]
@@ -112,7 +109,7 @@ def test_a_running_scheduler_is_used_and_left_running(tmp_path: Path) -> None:
         for _ in range(2):
             setup = functools.partial(squaring, tmp_path)
             with open_dask(options) as carry_out:
-                results = list(carry_out({"a": range(3)}, setup, report=nothing))
+                results = list(carry_out({"a": range(3)}, setup, report=unreported))
             assert sorted(square for square, _ in results) == [0, 1, 4]
             assert logging.getLogger("distributed.client").level == before
 
@@ -190,7 +187,7 @@ def test_a_scheduler_that_is_killed(
     port, done = _free_port(), []
     options = ExecutorConfig("address", address=f"tcp://127.0.0.1:{port}")
     with _scheduler(port, tmp_path) as processes, open_dask(options) as carry_out:
-        results = carry_out({"alexnet": range(12)}, slowly, report=nothing)
+        results = carry_out({"alexnet": range(12)}, slowly, report=unreported)
         done += [next(results) for _ in range(3)]
         for process in processes:
             os.killpg(process.pid, signal.SIGKILL)

@@ -8,16 +8,12 @@ from pathlib import Path
 import pytest
 
 from lens_pipeline.errors import StimulusError
-from lens_pipeline.pipeline.executors.registry import BATCH, EXECUTORS, IN_PROCESS
+from lens_pipeline.pipeline.executors.registry import BATCH, EXECUTORS, IN_PROCESS, unreported
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 from tests.pipeline.toys import squaring
 
 TASKS = range(7)
 NAMES = [name for name in EXECUTORS if name not in {*BATCH, "address"}]
-
-
-def nothing(_stimuli: int, _size: int) -> None:
-    """Report to nobody."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,7 +44,7 @@ def test_what_a_task_raises_comes_out(name: str, tmp_path: Path) -> None:
     """The caller sees the task's own exception, and results before it were given out."""
     with EXECUTORS[name](ExecutorConfig(name, workers=1)) as carry_out:
         results = carry_out(
-            {"a": TASKS}, functools.partial(squaring, tmp_path, bad=3), report=nothing
+            {"a": TASKS}, functools.partial(squaring, tmp_path, bad=3), report=unreported
         )
         with pytest.raises(StimulusError, match="stimulus 3 cannot be decoded"):
             list(results)
@@ -64,7 +60,7 @@ def test_queues_share_the_workers_and_fail_alone(name: str, tmp_path: Path) -> N
             results = carry_out(
                 queues,
                 functools.partial(squaring, tmp_path, bad=4),
-                report=nothing,
+                report=unreported,
                 failed=lambda queue, task, error: told.append((queue, task, str(error))),
             )
             squares = sorted(square for square, _ in results)
@@ -86,7 +82,7 @@ def test_a_queue_is_read_as_workers_become_free(name: str, tmp_path: Path) -> No
 
     with EXECUTORS[name](ExecutorConfig(name, workers=1)) as carry_out:
         results = iter(
-            carry_out({"a": queue()}, functools.partial(squaring, tmp_path), report=nothing)
+            carry_out({"a": queue()}, functools.partial(squaring, tmp_path), report=unreported)
         )
         next(results)
         assert len(read) < 5
@@ -97,5 +93,5 @@ def test_a_queue_is_read_as_workers_become_free(name: str, tmp_path: Path) -> No
 def test_no_tasks_give_no_results(name: str, tmp_path: Path) -> None:
     """An empty plan is done at once."""
     with EXECUTORS[name](ExecutorConfig(name)) as carry_out:
-        results = carry_out({"a": []}, functools.partial(squaring, tmp_path), report=nothing)
+        results = carry_out({"a": []}, functools.partial(squaring, tmp_path), report=unreported)
         assert list(results) == []
