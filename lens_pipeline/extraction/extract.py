@@ -14,13 +14,13 @@ import torch
 from lens_pipeline.errors import PostfunctionError, TraceError
 from lens_pipeline.extraction.batch_size import Reported, even_size, smaller_size
 from lens_pipeline.extraction.batches import batches, loader
+from lens_pipeline.extraction.layout import unit_names
 from lens_pipeline.extraction.overlap import Seconds, counted, done_behind
 from lens_pipeline.extraction.stimulus_axis import stimuli_first
 from lens_pipeline.postfunctions import (
     compile_chain,
     parse_postfunctions,
     source_digests,
-    unit_dims,
 )
 from lens_pipeline.runtime.memory import free_memory
 from lens_pipeline.runtime.passes import forward_passes
@@ -132,7 +132,8 @@ def _write_all(
     def write_rows(start: int, rows: Rows) -> None:
         with counted(seconds, "writing"):
             write(start, rows)
-        report(len(next(iter(rows.values()))), sum(array.nbytes for array in rows.values()))
+        n = len(next(iter(rows.values())))
+        report(n, n * work.structure.bytes_per_stimulus)
 
     with (
         done_behind(write_rows) as later,
@@ -218,7 +219,7 @@ def _rows(kept: Mapping[int, torch.Tensor], structure: Structure, chain: Applica
     values: dict[tuple[str, int], np.ndarray] = {}
     for pick in structure.picks:
         first = stimuli_first(kept[pick.op], pick.axis)
-        result, _ = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
+        result, _ = chain(first, unit_names(tuple(first.shape[1:]), pick.axis), layer=pick.layer)
         values[pick.layer, pick.pass_number] = _to_numpy(result)
     return {
         (spec.name, spec.run): _stack([values[spec.name, number] for number in spec.passes])

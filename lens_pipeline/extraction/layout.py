@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lens_pipeline.postfunctions import unit_dims
 from lens_pipeline.store.schema import LayerSpec, stored
 
 if TYPE_CHECKING:
@@ -39,6 +40,25 @@ class Kept:
     # of its values, as numbers; 0 and 0 where they are not real
     lowest: float = 0.0
     highest: float = 0.0
+
+
+def unit_names(shape: tuple[int, ...], place: StimulusAxis) -> Dims:
+    """Name the unit axes of an output whose shape is `shape` once its stimuli are in front.
+
+    Three axes of which one was merged with the stimuli (windows, heads, frames) are no feature map,
+    so that a spatial mean leaves them as they are: the other two are token and channel.
+
+    >>> from lens_pipeline.extraction.stimulus_axis import StimulusAxis
+    >>> unit_names((64, 49, 96), StimulusAxis(0, merged=64))
+    ('axis_1', 'token', 'channel')
+    """
+    if len(shape) != 3 or place.merged == 1:
+        return unit_dims(shape)
+    if 1 < place.outer < place.merged:
+        return ("axis_1", "axis_2", "axis_3")
+    names = ["token", "channel"]
+    names.insert(place.axis, f"axis_{place.axis + 1}")
+    return tuple(names)
 
 
 def layer_specs(kept: Iterable[Kept]) -> tuple[LayerSpec, ...]:

@@ -11,6 +11,7 @@ is made again.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import struct
 import threading
@@ -101,16 +102,21 @@ def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def _read(path: Path) -> np.ndarray | None:
+    """Return the array in a file, None where there is no file or it is not what was written."""
     try:
         content = path.read_bytes()
-        os.utime(path)
     except OSError:
         return None
+    with contextlib.suppress(OSError):  # whoever may only read the folder still gains from it
+        os.utime(path)
     payload, checksum = bytearray(content[:-_CHECKSUM]), content[-_CHECKSUM:]
     whole = zlib.crc32(payload).to_bytes(_CHECKSUM, "little") == checksum
     if not whole or len(payload) < _SHAPE.size:
         return None
-    return np.frombuffer(payload, np.uint8, offset=_SHAPE.size).reshape(_SHAPE.unpack_from(payload))
+    shape = _SHAPE.unpack_from(payload)
+    if len(payload) - _SHAPE.size != math.prod(shape):
+        return None
+    return np.frombuffer(payload, np.uint8, offset=_SHAPE.size).reshape(shape)
 
 
 def _write(path: Path, array: np.ndarray) -> None:

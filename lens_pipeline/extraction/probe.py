@@ -20,6 +20,7 @@ from lens_pipeline.extraction.layout import (
     layer_specs,
     packed,
     stimulus_bytes,
+    unit_names,
     with_attrs,
 )
 from lens_pipeline.extraction.stimulus_axis import LARGE, SMALL, find_axis, stimuli_first
@@ -28,7 +29,6 @@ from lens_pipeline.postfunctions import (
     chain_texts,
     compile_chain,
     parse_postfunctions,
-    unit_dims,
 )
 from lens_pipeline.runtime.wiring import Wiring, wire
 from lens_pipeline.selectors import Selected, auto_layers, parse_selectors, select
@@ -241,7 +241,7 @@ def _apply(pick: Pick, traced: Trace, chain: Application) -> Kept:
     value = traced.ops[pick.op].value
     assert value is not None
     first = stimuli_first(value, pick.axis)
-    result, dims = chain(first, unit_dims(tuple(first.shape[1:])), layer=pick.layer)
+    result, dims = chain(first, unit_names(tuple(first.shape[1:]), pick.axis), layer=pick.layer)
     if not result.numel():
         raise PostfunctionError(
             f"The postfunctions leave no values of layer {pick.layer!r}, whose unit shape is "

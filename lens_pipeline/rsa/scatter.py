@@ -36,8 +36,8 @@ _LEAST_UNITS = 256
 _MOST_UNITS = 1 << 14
 # units of a block whose median is taken for that of all
 _SAMPLE = 64
-# patterns whose products in float64 take no longer than reading them
-_FEW_PATTERNS = 256
+# patterns whose products in float64 take less time than reading them
+_FEW_PATTERNS = 32
 # the range of sums of squares in which float32 neither overflows nor loses digits
 _SAFE_SQUARES = (1e-25, 1e30)
 # the largest sum of squares of a block from which sums over blocks do not overflow in float64

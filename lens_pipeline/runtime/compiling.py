@@ -1,11 +1,12 @@
 """`runtime.compile=true`: torch.compile around a forward pass and its hooks.
 
-The hooks are compiled with the model, on a copy of it that they stay on, and only what they caught
-is returned: the compiler drops what comes after the last of them by itself.
+A copy of the model is compiled, on which the hooks and the weights of the fast mode stay. Only what
+the hooks caught is returned: the compiler drops what comes after the last of them by itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lens_pipeline.errors import ModelError
+from lens_pipeline.runtime.weights import FastWeights
 from lens_pipeline.tracer.tensors import leaves, tensors_in
 
 if TYPE_CHECKING:
@@ -22,14 +24,22 @@ if TYPE_CHECKING:
 
 
 @functools.lru_cache(maxsize=1)
-def compiled(module: torch.nn.Module, taps: tuple[Tap, ...]) -> Forward:
-    """Return a compiled forward pass that gives the values of `taps`.
+def compiled(
+    module: torch.nn.Module,
+    taps: tuple[Tap, ...],
+    *,
+    channels_last: bool = False,
+    folded: tuple[tuple[str, str], ...] = (),
+) -> Forward:
+    """Return a compiled forward pass that gives the values of `taps`; the rest as in FastWeights.
 
     The last one is remembered, since compiling takes a minute and a worker has many tasks of one
     model; it holds a copy of the model's weights. The pass raises ModelError for a model that
     cannot be compiled.
     """
     model = copy.deepcopy(module)
+    weights = FastWeights(model, channels_last=channels_last, folded=folded)
+    weights.put_in(contextlib.ExitStack())  # never closed: the copy keeps them
     caught: dict[int, torch.Tensor] = {}
     # how often each module was called in this pass
     calls: dict[str, int] = {}

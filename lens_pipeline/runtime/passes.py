@@ -5,16 +5,24 @@ in full in the exact mode, and its first stimuli are in the fast mode. Every lat
 by hooks alone where no input can change the graph, and else by counting its operations off; the
 first names a module that was called differently, the second any operation that differs. Either way
 the pass is left after the last selected operation, so what comes later is not run and not compared.
+
+The fast mode traces a model once in a process, and not again for each run of batches: `_followed`
+remembers, for as long as the module lives, what structure it was found to have for inputs of a
+shape. Counting goes on comparing every operation with it. Hooks see from one run to the next what
+they see from batch to batch: of what is done to a module's code or attributes between two runs,
+they notice that a hooked module is called differently.
 """
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from lens_pipeline.runtime.compiling import compiled
 from lens_pipeline.runtime.hooks import hooked
-from lens_pipeline.runtime.settings import ChannelsLast, exact_pass, fast_pass
+from lens_pipeline.runtime.settings import exact_pass, fast_pass
+from lens_pipeline.runtime.weights import FastWeights, ordered
 from lens_pipeline.tracer.graph import structure_digest
 from lens_pipeline.tracer.rerun import Outline, StructureError, outline, rerun
 from lens_pipeline.tracer.run import trace
@@ -30,6 +38,11 @@ if TYPE_CHECKING:
     from lens_pipeline.tracer.trace import Trace
 
     Values = dict[int, torch.Tensor]
+
+# What a module was found to follow: (structure digest, shape of a stimulus) -> outline.
+_followed: WeakKeyDictionary[torch.nn.Module, dict[tuple[str, torch.Size], Outline]] = (
+    WeakKeyDictionary()
+)
 
 # Stimuli of the first batch that the fast mode traces; a structure does not depend on their number.
 _LOOKED_AT = 2
@@ -99,8 +112,7 @@ def _fast(module: torch.nn.Module, wiring: Wiring, runtime: Runtime) -> Iterator
 
         def forward(inputs: torch.Tensor) -> Values:
             if not opened:
-                with exact_pass():
-                    known = outline(checked(module, wiring, inputs[:_LOOKED_AT], keep=()))
+                known = _outlined(module, wiring, inputs[:_LOOKED_AT])
                 opened.append(stack.enter_context(fast_passes(module, wiring, known, runtime)))
                 if exact:
                     rest = following(module, wiring, known, exact)
@@ -110,23 +122,35 @@ def _fast(module: torch.nn.Module, wiring: Wiring, runtime: Runtime) -> Iterator
         yield forward
 
 
+def _outlined(module: torch.nn.Module, wiring: Wiring, inputs: torch.Tensor) -> Outline:
+    """Return the outline of `wiring`'s structure; StructureError if the module has another."""
+    found = _followed.setdefault(module, {})
+    key = (wiring.digest, inputs.shape[1:])
+    if key not in found:
+        with exact_pass():
+            found[key] = outline(checked(module, wiring, inputs, keep=()))
+    return found[key]
+
+
 @contextlib.contextmanager
 def fast_passes(
     module: torch.nn.Module, wiring: Wiring, known: Outline, runtime: Runtime
 ) -> Iterator[Forward]:
     """Open the model for fast passes over the Ops in `wiring.fast`; half precision is widened."""
     device = runtime.device.partition(":")[0]
-    last = ChannelsLast(module if wiring.convolutional else None)
-    taps = wiring.hooks_for(wiring.fast)
+    last, folded = wiring.convolutional, wiring.folded
+    taps = wiring.hooks_for(wiring.fast) if runtime.compile else None
     with contextlib.ExitStack() as stack:
-        if runtime.compile and taps is not None:
-            run: Forward = compiled(module, taps)
+        swapped: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        if taps is not None:
+            run = compiled(module, taps, channels_last=last, folded=folded)
         else:
+            swapped = FastWeights(module, channels_last=last, folded=folded).swapped_in
             run = stack.enter_context(following(module, wiring, known, wiring.fast))
 
         def forward(inputs: torch.Tensor) -> Values:
-            with fast_pass(device, half=wiring.half), last.swapped_in():
-                values = run(last.ordered(inputs))
+            with fast_pass(device, half=wiring.half), swapped():
+                values = run(ordered(inputs) if last else inputs)
             return {op: _plain(value) for op, value in values.items()}
 
         yield forward

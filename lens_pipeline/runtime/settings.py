@@ -2,7 +2,7 @@
 
 Exact is the plain eager forward pass without gradients, with attention as its operations: torch's
 fused kernels give other bits and show nothing of their inside. Fast is inference mode, bfloat16
-where the machine has instructions for it, and convolutions with the channels last.
+where the machine has instructions for it; what it does to the weights is said in `weights`.
 """
 
 from __future__ import annotations
@@ -56,35 +56,3 @@ def fused_attention_off() -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(value=before)
-
-
-class ChannelsLast:
-    """The convolution weights of a model in the order (row, col, channel), to be swapped in.
-
-    Both orders are held, so that exact and fast passes can alternate at no cost. Of no model
-    (None), nothing is swapped and inputs stay as they are.
-    """
-
-    def __init__(self, module: torch.nn.Module | None) -> None:
-        self._orders = [
-            (weight, weight.data, weight.data.contiguous(memory_format=torch.channels_last))
-            for weight in (module.parameters() if module else ())
-            if weight.ndim == 4
-        ]
-
-    def ordered(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return a batch in the order of the weights."""
-        if not self._orders or inputs.ndim != 4:
-            return inputs
-        return inputs.contiguous(memory_format=torch.channels_last)
-
-    @contextlib.contextmanager
-    def swapped_in(self) -> Iterator[None]:
-        """Run what is inside on the other order."""
-        for weight, _, last in self._orders:
-            weight.data = last
-        try:
-            yield
-        finally:
-            for weight, own, _ in self._orders:
-                weight.data = own

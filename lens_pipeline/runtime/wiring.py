@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lens_pipeline.runtime.folding import foldable
 from lens_pipeline.runtime.hooks import Tap, catching, run_caught
 from lens_pipeline.runtime.settings import fused_attention_off
 from lens_pipeline.tracer.graph import depends_on_input, structure_digest
@@ -47,6 +48,9 @@ class Wiring:
     fixed: bool
     # it has two-dimensional convolutions
     convolutional: bool
+    # addresses of convolutions, each with that of the batch normalisation that the fast mode has it
+    # do; empty where operations are counted
+    folded: tuple[tuple[str, str], ...] = ()
     # Ops that the fast mode gives; the others are computed exactly
     fast: tuple[int, ...] = ()
     # the fast mode calculates in bfloat16, else in float32
@@ -67,7 +71,7 @@ def wire(
     """
     values = {index: traced.ops[index].value for index in sorted(ops)}
     kept = {index: value for index, value in values.items() if value is not None}
-    return Wiring(
+    wiring = Wiring(
         model_name=traced.model_name,
         digest=structure_digest(traced),
         ops=tuple(kept),
@@ -75,6 +79,9 @@ def wire(
         fixed=is_fixed(traced),
         convolutional=any(op.name == "conv2d" for op in traced.ops),
     )
+    if wiring.hooks_for(wiring.ops) is None:
+        return wiring
+    return dataclasses.replace(wiring, folded=foldable(module, traced, ops=wiring.ops))
 
 
 def guessed_taps(traced: Trace, ops: Collection[int]) -> tuple[Tap, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -171,6 +173,45 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
         path.write_bytes(damage)
         assert np.array_equal(prepared.fetch("ab12", lambda: _array(7)), _array(7))
     assert np.array_equal(prepared.fetch("ab12", lambda: pytest.fail("it is there")), _array(7))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        struct.pack("<3I", 3, 10, 10) + bytes(299),
+        struct.pack("<3I", 3, 10, 10) + bytes(301),
+        struct.pack("<3I", 2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(300),
+        struct.pack("<4I", 1, 3, 10, 10) + bytes(300),
+        struct.pack("<3I", 3, 10, 10),
+        b"another format",
+        b"short",
+    ],
+)
+@pytest.mark.parametrize("right", [True, False])
+def test_a_file_of_another_length_or_format_is_made_again(
+    tmp_path: Path, payload: bytes, *, right: bool
+) -> None:
+    """Whether or not its checksum is right: what is no array of its own shape is no array."""
+    prepared = Prepared(tmp_path, most=10**6)
+    path = tmp_path / "ab" / "ab12.pixels"
+    path.parent.mkdir()
+    path.write_bytes(payload + (zlib.crc32(payload) ^ (not right)).to_bytes(4, "little"))
+    for make in (lambda: _array(7), lambda: pytest.fail("it is there")):
+        assert np.array_equal(prepared.fetch("ab12", make), _array(7))
+
+
+def test_a_folder_that_can_only_be_read_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of another user cannot be marked as used."""
+    Prepared(tmp_path, most=10**6).fetch("ab12", lambda: _array(7))
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refused)
+    again = Prepared(tmp_path, most=10**6).fetch("ab12", lambda: pytest.fail("it is there"))
+    assert np.array_equal(again, _array(7))
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

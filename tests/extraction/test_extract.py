@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -93,6 +94,24 @@ def test_shard_holds_what_plain_hooks_see(
         np.testing.assert_array_equal(file["V4.output/activation"][:], np.stack(output, axis=1))
         np.testing.assert_array_equal(file["V4.conv1/run_1/activation"][:, 0], conv[0])
         assert file["V4.conv1/run_2/activation"].shape == (7, 3, 1024, 4, 4)
+
+
+def test_bytes_are_told_as_they_are_stored(
+    images: Path, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    """Two a value where values become int16, so that what is done comes to what was planned."""
+    task = replace(task_for(images, ("IT.output",), batch_size=3), dtype="int16-scaled")
+    examples = torch.rand(3, 3, 64, 64)
+    packed = probe(loaded, task.selectors, examples=examples, dtype=task.dtype)
+    told: list[int] = []
+    extract(
+        task,
+        loaded,
+        packed,
+        into=Destination(tmp_path, {}),
+        on_batch=lambda _n, n_bytes: told.append(n_bytes),
+    )
+    assert told == [n * packed.bytes_per_stimulus for n in (3, 3, 1)]
 
 
 def test_batch_size_changes_no_more_than_the_last_bits(

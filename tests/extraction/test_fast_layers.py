@@ -10,7 +10,10 @@ from lens_pipeline.errors import TraceError
 from lens_pipeline.extraction import Structure, fast_layers, probe
 from lens_pipeline.models.loading import LoadedModel, load_model
 from lens_pipeline.models.spec import ModelSpec
+from lens_pipeline.runtime.fidelity import compare
+from lens_pipeline.runtime.passes import forward_passes
 from lens_pipeline.task import Runtime
+from tests.runtime.models import normed
 
 EXAMPLES = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -104,3 +107,19 @@ def test_a_layer_without_an_rdm_keeps_no_number() -> None:
 
     found = facts(probed(nn.Sequential(Zero(), nn.Flatten(), nn.Linear(192, 3)), "0"))
     assert found["0"]["fast_rdm_spearman"] == 1
+
+
+def test_what_is_measured_is_what_runs() -> None:
+    """Folded normalisations and all: later passes are as far from the exact ones as was found."""
+    structure = probed(normed(), "1", "2")
+    found = facts(structure)
+    assert structure.wiring.folded == (("0", "1"),)
+    values = []
+    for runtime in (Runtime(), Runtime(mode="fast")):
+        module = normed()
+        with forward_passes(module, structure.wiring, runtime) as forward:
+            values.append(forward(EXAMPLES))
+    for op, name in zip(structure.wiring.ops, ("1", "2"), strict=True):
+        measured = compare(*(one[op] for one in values))
+        assert found[name]["fast_relative_error"] == measured.relative_error > 0
+        assert found[name]["fast_rdm_spearman"] == measured.rdm_spearman

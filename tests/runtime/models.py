@@ -94,3 +94,41 @@ class Catching(nn.Module):
         except self.kind:
             y = x
         return self.after(y)
+
+
+def normed(*, bias: bool = False) -> nn.Sequential:
+    """A convolution, its batch normalisation with statistics of its own, and a write in place."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, bias=bias), nn.BatchNorm2d(4), nn.ReLU(inplace=True))
+    for value in (net[1].running_mean, net[1].weight, net[1].bias):
+        nn.init.normal_(value)
+    nn.init.uniform_(net[1].running_var, 0.5, 2)
+    return net.eval()
+
+
+class UsedTwice(nn.Module):
+    """What the convolution gives is read beside the normalisation too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, _ = normed()
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.norm(x) + x
+
+
+class SharedConvolution(nn.Module):
+    """One convolution with a normalisation for each step, as in CORnet-S."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm_1, self.relu = normed()
+        self.conv = nn.Conv2d(4, 4, 1)
+        self.norm_2, self.norm_3 = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        nn.init.normal_(self.norm_3.running_mean)
+        self.eval()
+
+    def forward(self, x):
+        x = self.relu(self.norm_1(self.first(x)))
+        return self.norm_3(self.conv(self.norm_2(self.conv(x))))

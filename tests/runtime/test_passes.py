@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from lens_pipeline import task
 from lens_pipeline.models.cornet import cornet_s
-from lens_pipeline.runtime.passes import forward_passes
+from lens_pipeline.models.spec import ModelSpec
+from lens_pipeline.runtime.passes import exact_passes, forward_passes
 from lens_pipeline.runtime.wiring import Wiring, wire
-from lens_pipeline.task import Runtime
+from lens_pipeline.task import Runtime, Task, task_key
 from lens_pipeline.tracer.rerun import StructureError
 from lens_pipeline.tracer.run import trace
-from tests.runtime.models import Branching, Chain, Rounds
+from tests.runtime.models import Branching, Chain, Rounds, SharedConvolution, UsedTwice, normed
 
 
 def wired(model: nn.Module, x: torch.Tensor, *names: str) -> Wiring:
@@ -134,3 +140,122 @@ def test_fast_gives_float32_close_to_exact_and_leaves_the_model_as_it_was() -> N
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, state[name][0])
         assert tensor.stride() == state[name][1]
+
+
+FOLDING = {
+    "cornet_s": (cornet_s, ("V1.output", "V2.output")),
+    "a shared convolution": (SharedConvolution, ("relu", "norm_3")),
+    "a selected convolution": (normed, ("0", "2")),
+    "an output used twice": (UsedTwice, ("norm",)),
+    "a normalisation that is overwritten": (normed, ("1",)),
+}
+
+
+@pytest.mark.parametrize("which", FOLDING)
+def test_exact_passes_beside_fast_ones_keep_their_bits(which: str) -> None:
+    """Before, between and after them, by hooks and in full; fast ones differ by rounding alone."""
+    torch.manual_seed(0)
+    make, names = FOLDING[which]
+    model, x = make().eval(), torch.randn(3, 3, 32, 32)
+    wiring = wired(model, x, *names)
+    fast = dataclasses.replace(wiring, fast=wiring.ops)
+    with exact_passes(model, wiring, wiring.ops) as exact, torch.no_grad():
+        whole, before = model(x), exact(x)
+        with forward_passes(model, fast, Runtime(mode="fast")) as forward:
+            for _ in range(2):
+                values = forward(x)
+                assert torch.equal(model(x), whole)
+                assert all(torch.equal(exact(x)[op], before[op]) for op in wiring.ops)
+                for op in wiring.ops:
+                    torch.testing.assert_close(values[op], before[op], rtol=1e-3, atol=1e-4)
+        assert torch.equal(model(x), whole)
+        assert all(torch.equal(exact(x)[op], before[op]) for op in wiring.ops)
+
+
+def test_normalisations_are_folded_in_fast_passes_by_hooks_alone() -> None:
+    """Where operations are counted, they all have to run."""
+    model, x = nn.Sequential(*normed(), Waves()), torch.randn(3, 3, 6, 6)
+    for name, n in ("3", 1), ("sin", 0):
+        wiring = wired(model, x, name)
+        assert len(wiring.folded) == n
+        fast = dataclasses.replace(wiring, fast=wiring.ops)
+        with forward_passes(model, fast, Runtime(mode="fast")) as forward, _Named() as seen:
+            forward(x)
+            seen.names.clear()
+            forward(x)
+        assert seen.names.count("batch_norm") == 1 - n
+
+
+class Waves(nn.Module):
+    def forward(self, x):
+        return torch.cos(torch.sin(x))
+
+
+class _Named(TorchFunctionMode):
+    """The names of the functions that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_function__(self, function, _types, args=(), kwargs=None):
+        self.names.append(getattr(function, "__name__", ""))
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_fast_model_is_traced_once_in_a_process() -> None:
+    """For inputs of a shape; a module that is gone is forgotten."""
+    model, x = Chain(), torch.randn(3, 4)
+    wiring = wired(model, x, "first")
+    fast = dataclasses.replace(wiring, fast=wiring.ops)
+    model.last.runs = 0
+    for inputs, runs in ((x, 1), (x[:2], 1), (torch.randn(3, 2, 4), 2)):
+        with forward_passes(model, fast, Runtime(mode="fast")) as forward:
+            forward(inputs)
+        assert model.last.runs == runs
+    gone = weakref.ref(model)
+    del model, forward
+    gc.collect()
+    assert gone() is None
+
+
+def test_fast_passes_of_another_structure_are_refused_again_and_again() -> None:
+    """What a module does not follow is not taken for known."""
+    model, x = Rounds(), torch.randn(2, 4)
+    wiring = wired(model, x, "step")
+    model.rounds = 3
+    fast = dataclasses.replace(wiring, fast=wiring.ops)
+    for _ in range(2):
+        with (
+            forward_passes(model, fast, Runtime(mode="fast")) as forward,
+            pytest.raises(StructureError, match="Rounds's graph depends on its input"),
+        ):
+            forward(x)
+
+
+def test_fast_arithmetic_is_part_of_the_key_of_fast_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards that were computed in another way are not taken up; exact ones stay as they are."""
+    none = Task(ModelSpec("cornet", "cornet_z", "random"), (), Path(), (), (), (), ())
+    tasks = [dataclasses.replace(none, runtime=Runtime(mode=mode)) for mode in ("exact", "fast")]
+    exact, fast = map(task_key, tasks)
+    monkeypatch.setattr(task, "_FAST_FORMAT", -1)
+    assert task_key(tasks[0]) == exact
+    assert task_key(tasks[1]) != fast
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_passes_give_what_the_model_gives() -> None:
+    """The copy that is compiled has the weights of the fast mode, and the model its own."""
+    torch.compiler.reset()
+    model, x = normed(), torch.randn(3, 3, 6, 6)
+    wiring = wired(model, x, "1")
+    assert wiring.folded
+    fast = dataclasses.replace(wiring, fast=wiring.ops)
+    with forward_passes(model, wiring, Runtime()) as forward:
+        exact = forward(x)
+    with forward_passes(model, fast, Runtime(mode="fast", compile=True)) as forward:
+        for _ in range(2):
+            torch.testing.assert_close(forward(x), exact)
+            with torch.no_grad():
+                assert torch.equal(model[:2](x), exact[wiring.ops[0]])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import torch
 from torch import nn
 
-from lens_pipeline.runtime.settings import ChannelsLast, exact_pass, fast_pass, has_bfloat16
+from lens_pipeline.runtime.settings import exact_pass, fast_pass, has_bfloat16
 from lens_pipeline.tracer.run import trace
 
 
@@ -34,21 +32,6 @@ def test_fast_pass_is_inference_in_the_precision_asked_for() -> None:
         assert y.is_inference()
     assert not torch.is_autocast_enabled("cpu")
     assert not torch.is_inference_mode_enabled()
-
-
-def test_channels_last_is_swapped_in_and_out() -> None:
-    """The weights themselves come back, not copies of them; nothing else moves."""
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2))
-    before = [parameter.data_ptr() for parameter in net.parameters()]
-    last = ChannelsLast(net)
-    with contextlib.suppress(ValueError), last.swapped_in():
-        assert net[0].weight.is_contiguous(memory_format=torch.channels_last)
-        assert last.ordered(torch.zeros(2, 3, 3, 3)).is_contiguous(
-            memory_format=torch.channels_last
-        )
-        raise ValueError
-    assert [parameter.data_ptr() for parameter in net.parameters()] == before
-    assert ChannelsLast(None).ordered(x := torch.zeros(2, 3, 3, 3)) is x
 
 
 def test_bfloat16_is_known_by_device() -> None:
