@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Raised whenever the same Task would give other bytes than before.
-FORMAT = 1
+FORMAT = 2
+
+# Raised whenever the fast mode alone would.
+_FAST_FORMAT = 2
 
 _VERSIONED = ("torch", "torchvision", "pillow", "numpy")
 # Sources whose models may be made of timm's code.
@@ -120,5 +123,6 @@ def versions(source: str = "") -> dict[str, str]:
 
 def _mode_facts(runtime: Runtime) -> tuple[str | bool | float, ...]:
     """Return what the mode makes of the bits; what the exact mode does not read is left out."""
-    exact = runtime.mode == "exact"
-    return ("exact",) if exact else (runtime.mode, runtime.compile, runtime.fidelity)
+    if runtime.mode == "exact":
+        return ("exact",)
+    return (runtime.mode, _FAST_FORMAT, runtime.compile, runtime.fidelity)

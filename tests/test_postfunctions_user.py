@@ -188,3 +188,26 @@ def test_parsing_a_path_runs_nothing(own):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_edit_of_what_the_file_imports_is_another_postfunction(own, tmp_path):
+    """The digest changes, and the process that goes on runs what stands on disk."""
+    own.write_text("from my_factor import FACTOR\ndef scaled(x):\n    return x * FACTOR\n")
+    found = []
+    for factor in (2, 30):
+        (tmp_path / "my_factor.py").write_text(f"FACTOR = {factor}\n")
+        result, _ = run("scaled", torch.ones(1, 1, 1, 1))
+        assert result.item() == factor
+        found.append(source_digests(parse_postfunctions("my_pooling:scaled")))
+    assert found[0] != found[1]
+    del sys.modules["my_factor"]
+
+
+def test_an_edit_of_what_the_file_imports_after_the_plan_is_refused(own, tmp_path):
+    """As an edit of the file itself is."""
+    own.write_text("from my_factor import FACTOR\ndef scaled(x):\n    return x * FACTOR\n")
+    (tmp_path / "my_factor.py").write_text("FACTOR = 2\n")
+    chain = parse_postfunctions("my_pooling:scaled")
+    (tmp_path / "my_factor.py").write_text("FACTOR = 30\n")
+    with pytest.raises(PostfunctionError, match=r"changed on disk .*, or what it imports"):
+        compile_chain(chain)(torch.ones(1, 1, 1, 1), CONV, layer="V4.output")

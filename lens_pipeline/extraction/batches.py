@@ -6,12 +6,12 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lens_pipeline.digests import digest_file, digest_value
+from lens_pipeline.digests import digest_bytes, digest_value
 from lens_pipeline.errors import StimulusError
 from lens_pipeline.extraction.overlap import Seconds, counted, made_ahead
 from lens_pipeline.extraction.prepared import frame_digest
 from lens_pipeline.models.preprocessing import framed, normalised
-from lens_pipeline.stimulus_set import decode_image
+from lens_pipeline.stimulus_set import decode_image, read_image
 from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def load_example(path: Path, transform: Transform) -> torch.Tensor:
 
     Raises StimulusError naming the file if it cannot be decoded or prepared.
     """
-    image = decode_image(path)
+    return _transformed(path, decode_image(path), transform)
+
+
+def _transformed(path: Path, image: PIL.Image.Image, transform: Transform) -> torch.Tensor:
     try:
         return transform(image)
     except (ValueError, RuntimeError) as error:
@@ -77,18 +80,14 @@ def loader(loaded: LoadedModel, prepared: Prepared | None = None) -> Load:
 
 
 def _load_unchanged(path: Path, transform: Transform, digest: str) -> torch.Tensor:
-    example = load_example(path, transform)
-    # looked at afterwards, so that a change while it was decoded is seen too
-    try:
-        unchanged = digest_file(path) == digest
-    except OSError:
-        unchanged = False
-    if not unchanged:
+    """Return a stimulus whose very bytes have the digest, since they are read once."""
+    content = read_image(path)
+    if digest_bytes(content) != digest:
         raise StimulusError(
             f"{path} was changed or removed after the run began; give the same command again, "
             "which computes what has changed."
         )
-    return example
+    return _transformed(path, decode_image(path, content), transform)
 
 
 def batches(

@@ -49,7 +49,7 @@ def certify(
 
     `small` and `large` hold the values of the first two and of all three `inputs`. A model that
     cannot run one stimulus alone is judged by the batches of two and three. Raises TraceError
-    naming the layer, with the number, where a stimulus depends on its neighbours.
+    naming the layer, with the number, where a stimulus depends on its neighbours, or on chance.
     """
     known = outline(large)
     whole, few = (_picked(traced, picks) for traced in (large, small))
@@ -65,7 +65,11 @@ def certify(
                 rows = _rows(whole[pick.op], pick)[number : number + 1]
                 apart = difference(rows, _rows(alone[pick.op], pick))
                 by_batch[pick.op] = max(by_batch[pick.op], apart)
-    _refuse_neighbours(picks, by_batch, whole, model=wiring.model_name)
+    refused = _refused(picks, by_batch, whole)
+    if refused:
+        again = _run(module, wiring, known, inputs)[refused.op]
+        unsteady = difference(whole[refused.op], again) > TOLERANCE
+        raise TraceError(_refusal(refused, by_batch, model=wiring.model_name, unsteady=unsteady))
     by_threads = _by_threads(module, wiring, known, inputs, whole)
     return {
         name: {
@@ -97,24 +101,38 @@ def _rows(value: torch.Tensor, pick: Pick) -> torch.Tensor:
 def _run(
     module: torch.nn.Module, wiring: Wiring, known: Outline, inputs: torch.Tensor
 ) -> dict[int, torch.Tensor]:
-    with following(module, wiring, known, wiring.ops) as forward, exact_pass():
-        return forward(inputs)
+    """Run with other random numbers than the traces had, which all began with the same."""
+    cuda = [inputs.device] if inputs.is_cuda else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(torch.initial_seed() ^ 1)
+        with following(module, wiring, known, wiring.ops) as forward, exact_pass():
+            return forward(inputs)
 
 
-def _refuse_neighbours(
-    picks: Sequence[Pick], by_batch: Mapping[int, float], whole: Values, *, model: str
-) -> None:
+def _refused(picks: Sequence[Pick], by_batch: Mapping[int, float], whole: Values) -> Pick | None:
+    """Return the first pick whose stimuli are not themselves in every batch."""
     for pick in picks:
-        apart = by_batch[pick.op]
         floating = whole[pick.op].is_floating_point() or whole[pick.op].is_complex()
         # Of whole numbers, such as the places of the largest values, rounding may change any.
-        if floating and not apart <= TOLERANCE:
-            raise TraceError(
-                f"Layer {pick.layer} of {model} depends on which other stimuli are in the batch: "
-                f"its values for one stimulus differ by {apart:.2g} of the largest; put the model "
-                "into eval mode (normalisation by batch and dropout do this), choose other layers, "
-                "or set runtime.certify=false to store them as they come."
-            )
+        if floating and not by_batch[pick.op] <= TOLERANCE:
+            return pick
+    return None
+
+
+def _refusal(pick: Pick, by_batch: Mapping[int, float], *, model: str, unsteady: bool) -> str:
+    if unsteady:
+        return (
+            f"Layer {pick.layer} of {model} is random: the same stimuli in the same batch gave "
+            "other values the second time; take the noise out (dropout as a function wants "
+            "training=self.training), choose other layers, or set runtime.certify=false to store "
+            "them as they come."
+        )
+    return (
+        f"Layer {pick.layer} of {model} depends on which other stimuli are in the batch: "
+        f"its values for one stimulus differ by {by_batch[pick.op]:.2g} of the largest; put the "
+        "model into eval mode (normalisation by batch and dropout do this), choose other layers, "
+        "or set runtime.certify=false to store them as they come."
+    )
 
 
 def _by_threads(

@@ -10,9 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +18,11 @@ from lens_pipeline.errors import ModelError, nearest
 from lens_pipeline.models.published import Published
 from lens_pipeline.models.source import Built, Source, building, untrained
 from lens_pipeline.models.spec import arguments_of
+from lens_pipeline.own_files import forget_changed, own_files, working_folder_importable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from types import ModuleType
 
     import torch
     from PIL.Image import Image
@@ -38,7 +38,7 @@ def build(spec: ModelSpec) -> Built:
     """Call the target with `arguments`."""
     from torch import nn
 
-    with _working_folder_importable():
+    with working_folder_importable():
         function = _function(spec)
         arguments = arguments_of(spec)
         if spec.weights != AS_BUILT:
@@ -58,22 +58,32 @@ def build(spec: ModelSpec) -> Built:
 
 
 def files(spec: ModelSpec) -> tuple[Path, ...]:
-    """Return the file that the target's source stands in."""
-    with _working_folder_importable():
+    """Return the file of the target's source, and those of the user's own that it imports."""
+    with working_folder_importable():
         function = _function(spec)
-        module = sys.modules[str(spec.target).partition(":")[0]]
+        name = _module_name(spec)
+        first = _source_file(function, sys.modules[name], spec)
+        found = {first: None} | dict.fromkeys(sorted(own_files(name).values()))
+    return tuple(found)
+
+
+def _module_name(spec: ModelSpec) -> str:
+    return str(spec.target).partition(":")[0]
+
+
+def _source_file(function: Callable[..., Any], module: ModuleType, spec: ModelSpec) -> Path:
     try:
         source = inspect.getsourcefile(inspect.unwrap(function))
     except TypeError:
         source = getattr(module, "__file__", None)
     if source is None:
         raise ModelError(f"model.target={spec.target} stands in no file whose content can be kept.")
-    return (Path(source).resolve(),)
+    return Path(source).resolve()
 
 
 def published(spec: ModelSpec, weights: str) -> Published:
     """Return the target's own file: nothing else is known of what it loads."""
-    (file,) = files(spec)
+    file = files(spec)[0]
     return Published(weights, found=file, wanted=file, fetch=lambda: file)
 
 
@@ -85,20 +95,6 @@ SOURCE = Source(
     build=build,
     files=files,
 )
-
-
-@contextmanager
-def _working_folder_importable() -> Iterator[None]:
-    """Let the user's modules in the working folder be imported, however Python was started."""
-    folder = os.getcwd()  # noqa: PTH109
-    if folder in sys.path or "" in sys.path:
-        yield
-        return
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
 
 
 def _function(spec: ModelSpec) -> Callable[..., Any]:
@@ -121,7 +117,7 @@ def _function(spec: ModelSpec) -> Callable[..., Any]:
 
 
 def _module(name: str, spec: ModelSpec) -> Any:
-    importlib.invalidate_caches()
+    forget_changed(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

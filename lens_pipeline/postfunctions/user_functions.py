@@ -4,25 +4,29 @@ Its source file is found, checked for the name and digested without being run, s
 be made, and a finished run recognised, without importing what it imports. `load` runs exactly the
 bytes that were digested: neither a module imported earlier nor a stale `.pyc` is trusted.
 
-The digest covers that one file, not what it imports. The file may lie in the working directory.
+The digest covers the file and the user's own files that it imports. It may lie in the working
+directory.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import importlib
 import importlib.util
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.digests import digest_bytes
+from lens_pipeline.digests import digest_bytes, digest_file, digest_value
 from lens_pipeline.errors import PostfunctionError, nearest
+from lens_pipeline.own_files import (
+    find_module,
+    forget_changed,
+    own_files,
+    working_folder_importable,
+)
 from lens_pipeline.postfunctions.axes import Dims, Postfunction, unit_dims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
 
     from torch import Tensor
@@ -35,9 +39,10 @@ def is_dotted_path(text: str) -> bool:
 
 
 def digest_source(path: str) -> str:
-    """Return the digest of the file that defines the function `package.module:function`.
+    """Return the digest of what defines the function `package.module:function`.
 
-    Raises PostfunctionError if there is no such file, or if it cannot define such a name.
+    That is its file and the user's own files behind it. Raises PostfunctionError if there is no
+    such file, or if it cannot define such a name.
     """
     spec, source = _read(path)
     names = _top_level_names(source, path)
@@ -46,22 +51,23 @@ def digest_source(path: str) -> str:
         raise PostfunctionError(
             f"Postfunction {path!r} names nothing in {spec.origin}; {nearest(name, names)}."
         )
-    return digest_bytes(source)
+    return _digest(spec, source)
 
 
 def load(path: str, digest: str) -> Postfunction:
     """Run the file of `package.module:function` and return the function as a postfunction.
 
-    Raises PostfunctionError if the file no longer has that digest, fails to run, or if the name is
-    not callable.
+    Raises PostfunctionError if its files no longer have that digest, the file fails to run, or the
+    name is not callable.
     """
-    with _working_folder_importable():
+    with working_folder_importable():
         spec, source = _read(path)
-        if digest_bytes(source) != digest:
+        if _digest(spec, source) != digest:
             raise PostfunctionError(
-                f"Postfunction {path!r} changed on disk ({spec.origin}) since the run was planned; "
-                "start the run again."
+                f"Postfunction {path!r} changed on disk ({spec.origin}, or what it imports) since "
+                "the run was planned; start the run again."
             )
+        forget_changed(spec.name)
         function = _run_module(path, spec, source).get(path.partition(":")[2])
     if not callable(function):
         raise PostfunctionError(f"Postfunction {path!r} is not callable; name a function.")
@@ -91,38 +97,24 @@ def _checked(result: Any, tensor: Tensor) -> Tensor:
     return result.detach()
 
 
+def _digest(spec: ModuleSpec, source: bytes) -> str:
+    """Return the digest of a file, of several together where it imports own ones."""
+    others = [file for name, file in sorted(own_files(spec.name).items()) if name != spec.name]
+    own = digest_bytes(source)
+    return digest_value([own, *map(digest_file, others)]) if others else own
+
+
 def _read(path: str) -> tuple[ModuleSpec, bytes]:
     module = path.partition(":")[0]
-    spec = _find(module)
+    importlib.invalidate_caches()  # the file may be younger than the last listing of its folder
+    with working_folder_importable():
+        spec = find_module(module)
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise PostfunctionError(
             f"Postfunction {path!r} needs a module {module!r}, and no Python file of that name is "
             "in the working directory or on Python's path."
         )
     return spec, Path(spec.origin).read_bytes()
-
-
-def _find(module: str) -> ModuleSpec | None:
-    """Find a module's file as an import would, but without running its parent packages."""
-    importlib.invalidate_caches()  # the file may be younger than the last listing of its folder
-    search: list[str] | None = None
-    spec = None
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        with _working_folder_importable():
-            spec = _ask_finders(".".join(parts[:depth]), search)
-        if spec is None:
-            return None
-        search = list(spec.submodule_search_locations or ())
-    return spec
-
-
-def _ask_finders(name: str, search: list[str] | None) -> ModuleSpec | None:
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, search)
-        if spec is not None:
-            return spec
-    return None
 
 
 def _top_level_names(source: bytes, path: str) -> list[str]:
@@ -159,13 +151,3 @@ def _run_module(path: str, spec: ModuleSpec, source: bytes) -> dict[str, Any]:
             f"{type(error).__name__}: {error}."
         ) from error
     return module.__dict__
-
-
-@contextlib.contextmanager
-def _working_folder_importable() -> Iterator[None]:
-    before = list(sys.path)
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        yield
-    finally:
-        sys.path[:] = before

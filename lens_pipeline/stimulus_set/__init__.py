@@ -7,7 +7,7 @@ ignored or left out: the account adds up.
 
 from __future__ import annotations
 
-from lens_pipeline.stimulus_set.decoding import decode_image
+from lens_pipeline.stimulus_set.decoding import decode_image, read_image
 from lens_pipeline.stimulus_set.records import (
     Account,
     ResolvedStimuli,
@@ -27,5 +27,6 @@ __all__ = [
     "describe_account",
     "first_evenly",
     "open_stimuli",
+    "read_image",
     "refuse",
 ]

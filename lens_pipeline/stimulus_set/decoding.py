@@ -7,6 +7,7 @@ cut-out stimuli. Sixteen bits become eight by value / 257, so that white stays w
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -29,22 +30,32 @@ _BROKEN = (
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
-def decode_image(path: Path) -> PIL.Image.Image:
+def read_image(path: Path) -> bytes:
+    """Return the content of an image file; StimulusError naming the file if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StimulusError(_broken(path, error)) from error
+
+
+def decode_image(path: Path, content: bytes | None = None) -> PIL.Image.Image:
     """Return the picture in `path` as RGB, turned upright by its EXIF orientation.
 
-    Raises StimulusError naming the file if it is absent, empty, truncated, of another format, of
-    several frames, or of a depth without an agreed white.
+    `content`: of the file, where it has been read already. Raises StimulusError naming the file if
+    it is absent, empty, truncated, of another format, of several frames, or of a depth without an
+    agreed white.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    content = read_image(path) if content is None else content
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _refuse_frames(image, path)
             return _rgb(ImageOps.exif_transpose(image), image.format, path)
     except Image.DecompressionBombError as error:
         raise StimulusError(f"{path} is too large to decode: {error}") from error
     except UnidentifiedImageError as error:
-        raise StimulusError(_unidentified(path)) from error
+        raise StimulusError(_unidentified(path, content)) from error
     except _BROKEN as error:
         raise StimulusError(_broken(path, error)) from error
 
@@ -83,8 +94,8 @@ def _refuse_frames(image: PIL.Image.Image, path: Path) -> None:
         )
 
 
-def _unidentified(path: Path) -> str:
-    if path.stat().st_size == 0:
+def _unidentified(path: Path, content: bytes) -> str:
+    if not content:
         return f"{path} is empty (0 bytes); copy it again, or set stimuli.on_error=skip."
     return (
         f"{path} is no {FORMATS_IN_WORDS} image, whatever its name says; "

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS_IN_WORDS = "JPEG, PNG, BMP, WebP or TIFF"
+DANGLING = "it is a link to a file that is not there"
 # left behind by file browsers and archivers
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
@@ -58,7 +59,7 @@ def scan_folder(root: Path) -> Scan:
     """List every file under `root`, links to folders included."""
     images, refused, ignored = [], [], 0
     for file in sorted(_walk(root), key=lambda file: PurePosixPath(file).parts):
-        reason = refusal(file)
+        reason = refusal(file) or (None if (root / file).exists() else DANGLING)
         if _hidden(PurePosixPath(file).name):
             ignored += 1
         elif reason is None:

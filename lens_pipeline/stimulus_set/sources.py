@@ -11,6 +11,7 @@ from lens_pipeline.errors import ConfigError, StimulusError, nearest
 from lens_pipeline.resources import stimuli_folder
 from lens_pipeline.stimulus_set.records import Account, ResolvedStimuli, StimulusSet
 from lens_pipeline.stimulus_set.scanning import (
+    DANGLING,
     FORMATS_IN_WORDS,
     contents,
     require_folder,
@@ -75,13 +76,16 @@ def _things(root: Path | None, _table: Path | None, on_error: str, assets: str) 
     )
 
 
-def _folder(
-    root: Path | None, _table: Path | None, _on_error: str, _assets: str
-) -> ResolvedStimuli:
+def _folder(root: Path | None, _table: Path | None, on_error: str, _assets: str) -> ResolvedStimuli:
     if root is None:
         raise StimulusError("stimuli=folder needs stimuli.root, the folder that holds the images.")
     base = require_folder(root, "stimuli.root")
     scan = scan_folder(base)
+    gone = [file for file, reason in scan.refused if reason == DANGLING]
+    if gone and on_error == "stop":
+        raise StimulusError(
+            f"{base / gone[0]} cannot be read: {DANGLING}; mend it, or set stimuli.on_error=skip."
+        )
     if not scan.images:
         raise StimulusError(
             f"The folder {base} has no image: {contents(scan)}; put {FORMATS_IN_WORDS} files "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import struct
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from lens_pipeline.extraction.prepared import Prepared, make_room
 from lens_pipeline.models.loading import LoadedModel
 from lens_pipeline.models.preprocessing import transform_of
 from lens_pipeline.models.spec import ModelSpec, Preprocessing
+from lens_pipeline.stimulus_set import decode_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +78,36 @@ def test_a_stimulus_that_was_replaced_is_refused(tmp_path: Path, *, kept: bool) 
     assert next(made)[0] == 0
     with pytest.raises(StimulusError, match=r"3\.png was changed or removed after the run began; "):
         next(made)
+
+
+def test_the_bytes_that_are_decoded_are_those_that_have_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is read once: one that is another for a moment is noticed, or not seen at all."""
+    (path, digest), (other, _) = _images(tmp_path, 2)
+    expected = load_example(path, _loaded(FRAME).transform)
+    right, wrong = path.read_bytes(), other.read_bytes()
+    module = sys.modules[batches.__module__]
+    decode = decode_image
+
+    def swapping(path: Path, content: bytes | None = None) -> Image.Image:
+        path.write_bytes(wrong)
+        try:
+            return decode(path, content)
+        finally:
+            path.write_bytes(right)
+
+    monkeypatch.setattr(module, "decode_image", swapping)
+    ((_, inputs),) = batches([(path, digest)], loader(_loaded(FRAME)), batch_size=1)
+    assert torch.equal(inputs[0], expected)
+
+
+def test_a_stimulus_that_is_gone_is_named(tmp_path: Path) -> None:
+    """The path says which it was."""
+    files = _images(tmp_path, 1)
+    files[0][0].unlink()
+    with pytest.raises(StimulusError, match=r"The image .*0\.png is not there; it was moved or "):
+        next(batches(files, loader(_loaded(FRAME)), batch_size=1))
 
 
 def test_ctrl_c_while_the_threads_end_is_not_lost(

@@ -42,10 +42,14 @@ class ByChance(nn.Module):
         return nn.functional.dropout(x, 0.5, training=True)
 
 
+class SharedNoise(nn.Module):
+    def forward(self, x):
+        return x + torch.randn(1, 4, 1, 1)
+
+
 MIXING = {
     "batch normalisation in training": lambda: nn.BatchNorm2d(4).train(),
     "a mean over the batch": Centred,
-    "dropout in training": ByChance,
 }
 
 
@@ -58,6 +62,13 @@ def test_a_layer_that_depends_on_its_neighbours_is_refused(name: str) -> None:
     ):
         probed(Apart(MIXING[name]()), "mixing")
     assert probed(Apart(MIXING[name]()), "conv").layers
+
+
+@pytest.mark.parametrize("kind", [ByChance, SharedNoise])
+def test_a_layer_of_chance_is_called_random(kind: type[nn.Module]) -> None:
+    """Dropout that is always on; noise that all stimuli of a batch share, and batches do not."""
+    with pytest.raises(TraceError, match=r"Layer mixing of cornet_z is random: the same stimuli"):
+        probed(Apart(kind()), "mixing")
 
 
 def test_it_can_be_left_out() -> None:

@@ -167,3 +167,21 @@ def test_mistakes_are_one_sentence(function: str, words: str) -> None:
     """What is wrong with the target is said in the user's own names."""
     with pytest.raises(ModelError, match=words):
         build(spec(function))
+
+
+def test_what_the_target_imports_of_the_users_own_counts_too(module: Path) -> None:
+    """Its own file comes first, since it is what is named."""
+    parts = module.parent / "lens_test_parts.py"
+    parts.write_text("import numpy")
+    module.write_text(f"import lens_test_parts\n{SOURCE}")
+    assert files(spec("net")) == (module, parts)
+
+
+def test_an_edit_of_what_it_imports_is_used_in_a_process_that_goes_on(module: Path) -> None:
+    """A worker of a lasting cluster serves the run after the edit as well as the one before."""
+    parts = module.parent / "lens_test_parts.py"
+    module.write_text("from lens_test_parts import net")
+    for width in (3, 12):  # of another size: Python looks no closer within a second
+        parts.write_text(f"from torch import nn\ndef net(): return nn.Linear({width}, 1)")
+        built = build(spec("net")).module
+        assert built.in_features == width

@@ -64,6 +64,17 @@ def test_links_are_followed_and_circles_end(tmp_path):
     assert open_stimuli("folder", root=tmp_path / "set").stimuli.ids == ("linked/1",)
 
 
+def test_a_link_to_nothing_stops_or_is_refused(tmp_path):
+    """As any other image that cannot be read."""
+    write_images(tmp_path, ["1.png"])
+    (tmp_path / "2.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(StimulusError, match=r"2\.png cannot be read: it is a link to a file that"):
+        open_stimuli("folder", root=tmp_path)
+    found = open_stimuli("folder", root=tmp_path, on_error="skip").stimuli
+    assert found.ids == ("1",)
+    assert dict(found.account.refused) == {"2.png": "it is a link to a file that is not there"}
+
+
 def test_folders_that_cannot_be_used(tmp_path):
     """Missing, empty, without image, a file, not given."""
     with pytest.raises(StimulusError, match=rf"nearest that exists is {tmp_path}\b"):

@@ -126,10 +126,14 @@ def listing_digest(stimuli: StimulusSet) -> str:
 
 
 def model_digests(inputs: Inputs) -> tuple[tuple[str, str], ...]:
-    """Return (role, digest) of each file the model is made from: its weights, a user's source."""
+    """Return (role, digest) of what the model is made from: its weights, a user's source files."""
+    roles: dict[str, list[str]] = {}
+    for path in inputs.model.files:
+        role = "target" if path.suffix == ".py" else "weights"
+        roles.setdefault(role, []).append(inputs.files[str(path)].digest)
     return tuple(
-        ("target" if path.suffix == ".py" else "weights", inputs.files[str(path)].digest)
-        for path in inputs.model.files
+        (role, digests[0] if len(digests) == 1 else digest_value(digests))
+        for role, digests in roles.items()
     )
 
 

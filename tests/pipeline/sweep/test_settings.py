@@ -25,9 +25,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     module = sys.modules[batches.__module__]
     decode = decode_image
 
-    def counted(path: Path) -> Any:
+    def counted(path: Path, *content: bytes) -> Any:
         names.append(path.name)
-        return decode(path)
+        return decode(path, *content)
 
     monkeypatch.setattr(module, "decode_image", counted)
     return names
