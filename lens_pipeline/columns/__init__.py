@@ -2,7 +2,7 @@
 
 `TABLES` holds the columns by table and name. A column is a function of the Trace (with what
 follows from it, computed once per table) and of one of its records. More metadata is one more
-entry. `tables` makes data frames and files of these.
+column. `tables` makes data frames and files of these.
 """
 
 from __future__ import annotations

@@ -94,12 +94,11 @@ def _flops_first(op: Op, arguments: _Arguments, counter: FlopCounterMode) -> Cos
         if not can_multiply(op.name):
             return _FREE
         shapes = [arguments.tensors[arguments.number(ref)].shape for ref in references(op.args)]
-        if None not in shapes:
-            # an odd form of a product is left to the counter
-            with contextlib.suppress(AssertionError, ValueError, RuntimeError, TypeError):
-                by_formula = from_shapes(op.name, shapes, op.shape)  # type: ignore[arg-type]
-                if by_formula is not None:
-                    return Cost(by_formula, None)
+        # an odd form of a product, or a shape that is not known, is left to the counter
+        with contextlib.suppress(AssertionError, ValueError, RuntimeError, TypeError):
+            by_formula = from_shapes(op.name, shapes, op.shape)  # type: ignore[arg-type]
+            if by_formula is not None:
+                return Cost(by_formula, None)
     return _cost(op, arguments, counter)
 
 

@@ -7,6 +7,9 @@ import math
 from lens_pipeline.columns import control, ops
 from lens_pipeline.columns.column import Column, registry
 from lens_pipeline.columns.overview import MOST_COUNTED, MOST_LISTED
+from lens_pipeline.columns.reach import among
+from lens_pipeline.tracer.tensors import nbytes
+from lens_pipeline.tracer.wording import torch_name
 
 # fmt: off
 OP_COLUMNS: dict[str, Column] = registry(
@@ -39,7 +42,7 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("shape", "list[int]", "", "Lengths of the output's axes.", lambda _, op: op.shape),
     Column("n_elements", "int", "numbers", "Numbers in the output.",
            lambda _, op: math.prod(op.shape)),
-    Column("dtype", "str", "", "Type of the numbers.", lambda _, op: ops.plain(op.dtype)),
+    Column("dtype", "str", "", "Type of the numbers.", lambda _, op: torch_name(op.dtype)),
     Column("device", "str", "", "Device of the output.", lambda _, op: str(op.device)),
     Column("bytes", "int", "bytes", "Size of the output; a view counts in full.",
            lambda _, op: op.nbytes),
@@ -47,13 +50,13 @@ OP_COLUMNS: dict[str, Column] = registry(
            lambda _, op: op.value is not None),
     Column("transformed_shape", "list[int]", "",
            "Axes of what the postfunction made of it. Empty where there was none.",
-           lambda _, op: ops.of_transformed(op, "shape")),
+           lambda _, op: ops.of_transformed(op, lambda value: tuple(value.shape))),
     Column("transformed_dtype", "str", "", "Type of its numbers. Empty where there was none.",
-           lambda _, op: ops.of_transformed(op, "dtype")),
+           lambda _, op: ops.of_transformed(op, lambda value: torch_name(value.dtype))),
     Column("transformed_bytes", "int", "bytes", "Its size. Empty where there was none.",
-           lambda _, op: ops.of_transformed(op, "bytes")),
+           lambda _, op: ops.of_transformed(op, nbytes)),
     Column("layout", "str", "", "`strided`, or a sparse layout. Empty where no value was kept.",
-           lambda _, op: None if op.value is None else ops.plain(op.value.layout)),
+           lambda _, op: None if op.value is None else torch_name(op.value.layout)),
     Column("strides", "list[int]", "numbers",
            "Steps in memory along the axes. Empty where no strided value was kept.",
            lambda _, op: ops.strides(op)),
@@ -161,7 +164,7 @@ OP_COLUMNS: dict[str, Column] = registry(
            lambda o, op: None if o.n_descendants is None else o.n_descendants[op.index]),
     Column("input_ancestors", "list[str]", "",
            "Inputs it depends on: it was computed from their contents, not of their shape alone.",
-           lambda o, op: o.inputs_in(o.input_ancestors[op.index])),
+           lambda o, op: ops.labels(o, among(o.inputs, o.input_ancestors[op.index]))),
     Column("internal_ancestors", "list[str]", "",
            "Calls that read no Op's output and that it was computed from, the first "
            f"{MOST_LISTED}. Empty in a trace of more than {MOST_COUNTED:,} Ops.",
@@ -171,13 +174,13 @@ OP_COLUMNS: dict[str, Column] = registry(
     Column("is_internally_made", "bool", "", "Whether it depends on no input of the model.",
            lambda o, op: o.input_ancestors[op.index] == 0),
     Column("is_internal_source", "bool", "", "Whether it is a call that read no Op's output.",
-           lambda _, op: op.kind == "call" and not op.parents),
+           lambda _, op: ops.is_internal_source(op)),
     Column("output_descendants", "list[str]", "", "Outputs that depend on it.",
-           lambda o, op: o.outputs_in(o.output_descendants[op.index])),
+           lambda o, op: ops.labels(o, among(o.outputs, o.output_descendants[op.index]))),
     Column("is_output_ancestor", "bool", "", "Whether it is an output or one depends on it.",
            lambda o, op: o.output_descendants[op.index] > 0),
     Column("is_dead_end", "bool", "", "Whether it is no output and nothing read it.",
-           lambda o, op: op.kind != "output" and not o.children[op.index]),
+           ops.is_dead_end),
     Column("min_distance_from_input", "int", "edges",
            "Fewest edges on a path from an input. Empty without one.",
            lambda o, op: ops.distance(o.from_input[op.index], 0)),

@@ -12,10 +12,9 @@ from lens_pipeline.columns.arguments import configuration, shown
 from lens_pipeline.columns.source import code_at
 from lens_pipeline.tracer.graph import references
 from lens_pipeline.tracer.records import OpRef, StateRef, TensorRef
-from lens_pipeline.tracer.tensors import nbytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lens_pipeline.columns.overview import Overview
     from lens_pipeline.tracer.records import ModuleCall, Op
@@ -89,8 +88,8 @@ def _shape(o: Overview, ref: TensorRef) -> tuple[int, ...] | None:
     if isinstance(ref, OpRef):
         return o.trace.ops[ref.op].shape
     if isinstance(ref, StateRef):
-        parameter = o.parameters.get(ref.address)
-        return None if parameter is None else parameter.shape
+        states = o.trace.buffers if ref.buffer else o.trace.parameters
+        return next((one.shape for one in states if ref.address in one.addresses), None)
     return tuple(ref.tensor.shape)
 
 
@@ -112,6 +111,16 @@ def is_random(op: Op) -> bool:
     return any(seeded in getattr(packet, overload).tags for overload in overloads)
 
 
+def is_internal_source(op: Op) -> bool:
+    """Say whether the Op is a call that read no Op's output."""
+    return op.kind == "call" and not op.parents
+
+
+def is_dead_end(o: Overview, op: Op) -> bool:
+    """Say whether the Op is no output and nothing read it."""
+    return op.kind != "output" and not o.children[op.index]
+
+
 def macs(flops: int | None) -> int | None:
     """Return the multiply-accumulates."""
     return None if flops is None else flops // 2
@@ -129,12 +138,9 @@ def intensity(o: Overview, op: Op) -> float | None:
     return None if flops is None or not moved else flops / moved
 
 
-def of_transformed(op: Op, fact: str) -> Any:
-    """Return shape, dtype or bytes of what the postfunction made of the output."""
-    value = op.transformed
-    if value is None:
-        return None
-    return {"shape": tuple(value.shape), "dtype": plain(value.dtype), "bytes": nbytes(value)}[fact]
+def of_transformed(op: Op, fact: Callable[[torch.Tensor], Any]) -> Any:
+    """Return a fact of what the postfunction made of the output; None where there was none."""
+    return None if op.transformed is None else fact(op.transformed)
 
 
 def n_numbers(o: Overview, op: Op, *, trainable: bool = False) -> int:
@@ -199,11 +205,6 @@ def from_host(o: Overview, op: Op) -> list[str]:
     """Return the Ops whose numbers came back as an argument."""
     reads = (o.trace.host_reads[read] for read in op.host_reads)
     return labels(o, dict.fromkeys(source for read in reads for source in read.ops))
-
-
-def plain(named: torch.dtype | torch.layout) -> str:
-    """Return torch's name of a type or layout without `torch.`."""
-    return str(named).removeprefix("torch.")
 
 
 def strides(op: Op) -> tuple[int, ...] | None:

@@ -16,12 +16,13 @@ from lens_pipeline.columns.arguments import named_arguments
 from lens_pipeline.columns.buffers import Traffic, traffic
 from lens_pipeline.columns.control import Control, control
 from lens_pipeline.columns.cost import autograd_bytes, flops
-from lens_pipeline.columns.reach import behind, counts, distances, merged
+from lens_pipeline.columns.ops import is_internal_source
+from lens_pipeline.columns.reach import among, behind, counts, distances, merged
 from lens_pipeline.columns.source import Place, call_stacks, forwards, place_of
 from lens_pipeline.tracer import graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from types import CodeType
     from typing import Any
 
@@ -198,44 +199,35 @@ class Overview:
     # ---- the graph ---------------------------------------------------------------------------
 
     @functools.cached_property
+    def inputs(self) -> list[int]:
+        """The Ops that are inputs of the model."""
+        return [op.index for op in self.trace.ops if op.kind == "input"]
+
+    @functools.cached_property
+    def outputs(self) -> list[int]:
+        """The Ops that are outputs of the model."""
+        return [op.index for op in self.trace.ops if op.kind == "output"]
+
+    @functools.cached_property
     def input_ancestors(self) -> list[int]:
         """For each Op the inputs it depends on, as bits in the order of the inputs."""
-        inputs = [op.index for op in self.trace.ops if op.kind == "input"]
         read = [graph.contents_read(op) for op in self.trace.ops]
-        return behind(read, range(len(read)), inputs)
+        return behind(read, range(len(read)), self.inputs)
 
     @functools.cached_property
     def output_descendants(self) -> list[int]:
         """For each Op the outputs that depend on it, as bits in the order of the outputs."""
-        outputs = [op.index for op in self.trace.ops if op.kind == "output"]
-        return behind(self.children, reversed(range(len(self.children))), outputs)
-
-    def inputs_in(self, bits: int) -> list[str]:
-        """Return the labels of the inputs among the bits."""
-        return _labels_in(bits, self._ends["input"])
-
-    def outputs_in(self, bits: int) -> list[str]:
-        """Return the labels of the outputs among the bits."""
-        return _labels_in(bits, self._ends["output"])
-
-    @functools.cached_property
-    def _ends(self) -> dict[str, list[str]]:
-        return {
-            kind: [op.label for op in self.trace.ops if op.kind == kind]
-            for kind in ("input", "output")
-        }
+        return behind(self.children, reversed(range(len(self.children))), self.outputs)
 
     @functools.cached_property
     def from_input(self) -> list[tuple[int, int] | None]:
         """For each Op the fewest and the most edges on a path from an input."""
-        starts = {op.index for op in self.trace.ops if op.kind == "input"}
-        return distances(self.parents, range(len(self.parents)), starts)
+        return distances(self.parents, range(len(self.parents)), set(self.inputs))
 
     @functools.cached_property
     def to_output(self) -> list[tuple[int, int] | None]:
         """For each Op the fewest and the most edges on a path to an output."""
-        ends = {op.index for op in self.trace.ops if op.kind == "output"}
-        return distances(self.children, reversed(range(len(self.children))), ends)
+        return distances(self.children, reversed(range(len(self.children))), set(self.outputs))
 
     @functools.cached_property
     def n_ancestors(self) -> list[int] | None:
@@ -255,7 +247,7 @@ class Overview:
     def _internal_sources(self) -> tuple[list[int], list[int]]:
         """Calls that read no Op's output, and for each Op those behind it, as bits."""
         ops = self.trace.ops
-        sources = [op.index for op in ops if op.kind == "call" and not op.parents]
+        sources = [op.index for op in ops if is_internal_source(op)]
         return sources, behind(self.parents, range(len(ops)), sources)
 
     def internal_ancestors(self, op: Op) -> list[int]:
@@ -263,8 +255,8 @@ class Overview:
         if len(self.parents) > MOST_COUNTED:
             return []
         sources, bits = self._internal_sources
-        found = (at for number, at in enumerate(sources) if bits[op.index] >> number & 1)
-        return list(islice((at for at in found if at != op.index), MOST_LISTED))
+        found = (at for at in among(sources, bits[op.index]) if at != op.index)
+        return list(islice(found, MOST_LISTED))
 
     def siblings(self, op: Op) -> list[int]:
         """Return the other Ops that read a parent of this one, at most MOST_LISTED."""
@@ -291,7 +283,3 @@ class Overview:
     @functools.cached_property
     def _buffer_traffic(self) -> list[Traffic]:
         return traffic(self.trace)
-
-
-def _labels_in(bits: int, labels: Sequence[str]) -> list[str]:
-    return [label for number, label in enumerate(labels) if bits >> number & 1]

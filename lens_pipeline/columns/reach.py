@@ -65,6 +65,11 @@ def behind(links: Sequence[Sequence[int]], order: Iterable[int], ends: Sequence[
     return found
 
 
+def among(ends: Sequence[int], bits: int) -> list[int]:
+    """Return those of the ends that the bits which `behind` gives an Op stand for."""
+    return [end for number, end in enumerate(ends) if bits >> number & 1]
+
+
 def merged(lists: Sequence[Iterable[int]], *, but: int, most: int) -> list[int]:
     """Return the Ops of several rising lists, each once, without one of them."""
     ops = (op for op, _ in groupby(heapq.merge(*lists)) if op != but)

@@ -48,10 +48,14 @@ def call_stacks(trace: Trace) -> list[tuple[Place, ...]]:
     return stacks
 
 
+def own_places(stack: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Return the places outside torch, or all where there are no others, as in a Sequential."""
+    return tuple(place for place in stack if not place.file.startswith(_TORCH)) or stack
+
+
 def place_of(stack: tuple[Place, ...]) -> Place | None:
     """Return the innermost place outside torch, or else the innermost."""
-    outside = (place for place in stack if not place.file.startswith(_TORCH))
-    return next(outside, stack[0] if stack else None)
+    return next(iter(own_places(stack)), None)
 
 
 def forwards(trace: Trace) -> dict[str, CodeType]:
@@ -65,7 +69,7 @@ def forwards(trace: Trace) -> dict[str, CodeType]:
     return found
 
 
-def code_at(place: Place, *, around: int = 0) -> str:
+def code_at(place: Place, *, around: int) -> str:
     """Return the source lines of a place and `around` lines on each side; "" if there are none."""
     lines = linecache.getlines(place.file)
     return "".join(lines[max(place.line - 1 - around, 0) : place.last_line + around]).rstrip()

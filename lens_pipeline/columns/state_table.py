@@ -13,6 +13,7 @@ from lens_pipeline.columns.column import Column, registry
 from lens_pipeline.columns.module_table import seconds
 from lens_pipeline.conditionals.branching import decided
 from lens_pipeline.tracer import graph
+from lens_pipeline.tracer.wording import torch_name
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +76,7 @@ _SHARED = (
            lambda o, p: o.classes.get(home(p.addresses[0]))),
     Column("shape", "list[int]", "", "Lengths of its axes.", lambda _, p: p.shape),
     Column("n_elements", "int", "numbers", "Numbers in it.", lambda _, p: math.prod(p.shape)),
-    Column("dtype", "str", "", "Type of the numbers.", lambda _, p: ops.plain(p.dtype)),
+    Column("dtype", "str", "", "Type of the numbers.", lambda _, p: torch_name(p.dtype)),
     Column("bytes", "int", "bytes", "Its size.", lambda _, p: p.nbytes),
 )
 
@@ -115,11 +116,9 @@ MODEL_COLUMNS: dict[str, Column] = registry(
     Column("n_random_ops", "int", "", "Ops of functions that torch marks as ones that may draw.",
            lambda _, t: sum(map(ops.is_random, t.ops))),
     Column("internal_sources", "list[str]", "", "Calls that read no Op's output.",
-           lambda o, t: ops.labels(o, (op.index for op in t.ops
-                                       if op.kind == "call" and not op.parents))),
+           lambda _, t: [op.label for op in t.ops if ops.is_internal_source(op)]),
     Column("dead_ends", "list[str]", "", "Ops that are no output and that nothing read.",
-           lambda o, t: ops.labels(o, (op.index for op in t.ops
-                                       if op.kind != "output" and not o.children[op.index]))),
+           lambda o, t: [op.label for op in t.ops if ops.is_dead_end(o, op)]),
     Column("n_edges", "int", "edges", "Edges from Op to Op.",
            lambda o, _: sum(map(len, o.parents))),
     Column("n_inputs", "int", "", "Input tensors.",

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import linecache
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
+from lens_pipeline.columns.source import own_places
 
 if TYPE_CHECKING:
     from lens_pipeline.columns.source import Place
 
 # lines of source shown before and after the line of the call
 CONTEXT_LINES = 3
-
-_TORCH = str(Path(torch.__file__).parent) + os.sep
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,8 +55,7 @@ def locations(stack: tuple[Place, ...]) -> tuple[FuncCallLocation, ...]:
 
     Functions of torch itself are left out, unless there are no others, as in a Sequential.
     """
-    own = [place for place in stack if not place.file.startswith(_TORCH)]
-    return tuple(FuncCallLocation(at.file, at.line, at.function) for at in own or stack)
+    return tuple(FuncCallLocation(at.file, at.line, at.function) for at in own_places(stack))
 
 
 def _lines(location: FuncCallLocation) -> list[tuple[int, str]]:

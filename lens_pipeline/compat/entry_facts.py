@@ -9,7 +9,7 @@ from lens_pipeline.tracer.graph import holds_tensor
 from lens_pipeline.tracer.records import OpRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from lens_pipeline.compat.history import LayerEntry
     from lens_pipeline.tracer.records import ModuleCall, Parameter
@@ -38,15 +38,6 @@ def lookup_keys(entry: LayerEntry) -> list[str | int]:
 def is_saved(entry: LayerEntry) -> bool:
     """Say whether the output was kept, raw or transformed."""
     return entry.op.value is not None or entry.op.transformed is not None
-
-
-def of_transformed(name: str) -> Callable[[LayerEntry], Any]:
-    """Return a function that reads an attribute of the transformed activation."""
-
-    def read(entry: LayerEntry) -> Any:
-        return None if entry.op.transformed is None else getattr(entry.op.transformed, name)
-
-    return read
 
 
 def is_truth_value(entry: LayerEntry) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lens_pipeline.columns.ops import of_transformed
 from lens_pipeline.compat import entry_facts as facts
 from lens_pipeline.compat.field import Field
 from lens_pipeline.tracer.wording import human_bytes
@@ -49,11 +50,10 @@ LAYER_FIELDS: Mapping[str, str | Field] = {
     "tensor_dtype": Field("its torch.dtype", lambda e: e.op.dtype),
     "tensor_memory": "bytes",
     "tensor_memory_str": Field("its size as text", lambda e: human_bytes(e.tensor_memory)),
-    "transformed_activation_shape": Field("shape after activation_postfunc; None",
-                                          facts.of_transformed("shape")),
-    "transformed_activation_dtype": Field("its torch.dtype; None", facts.of_transformed("dtype")),
-    "transformed_activation_memory": Field("its size in bytes; None",
-                                           facts.of_transformed("nbytes")),
+    "transformed_activation_shape": "transformed_shape",
+    "transformed_activation_dtype": Field(
+        "its torch.dtype; None", lambda e: of_transformed(e.op, lambda value: value.dtype)),
+    "transformed_activation_memory": "transformed_bytes",
     "is_scalar_bool": Field("whether it is one truth value", facts.is_truth_value),
     "scalar_bool_value": "condition",
     "is_terminal_bool_layer": "is_condition",

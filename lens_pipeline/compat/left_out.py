@@ -27,7 +27,7 @@ class Fixed:
 
 _GRADIENTS = "gradients are not recorded; use Tensor.register_hook in your own backward pass"
 _TO_DISK = "values stay in memory; `python -m lens_pipeline run` writes them to disk as netCDF"
-_DRAWING = "pictures have one style; edit the DOT text that show_model_graph returns"
+_DRAWING = "give `style` to `lens_pipeline.draw(history.trace, path)`"
 _SAVED = "a trace stays in memory; `python -m lens_pipeline run` writes activations to disk"
 _TABLES = "`lens_pipeline.tables` makes data frames and files of `history.trace`"
 
@@ -58,9 +58,7 @@ FIXED_ARGUMENTS = {
     "streaming": Fixed((None,), _TO_DISK),
     "visualization": Fixed((None,), "give vis_mode, vis_nesting_depth and vis_outpath one by one"),
     "vis_save_only": Fixed((True,), "no viewer is opened; open the file that was written"),
-    "vis_direction": Fixed(("bottomup",), "pictures read from the bottom up"),
-    "vis_buffer_layers": Fixed(("never", False), "buffers are not nodes of the graph"),
-    "vis_node_placement": Fixed(("auto", "dot"), "Graphviz's dot places the nodes"),
+    "vis_node_placement": Fixed(("auto", "dot"), "Graphviz's dot places the boxes"),
     "vis_renderer": Fixed(("graphviz",), "Graphviz draws"),
     "vis_graph_overrides": Fixed((None,), _DRAWING),
     "vis_node_overrides": Fixed((None,), _DRAWING),
@@ -68,7 +66,7 @@ FIXED_ARGUMENTS = {
     "vis_module_overrides": Fixed((None,), _DRAWING),
     "vis_node_mode": Fixed(("default",), _DRAWING),
     "vis_theme": Fixed((), _DRAWING),
-    "module": Fixed((None,), "the whole model is drawn; vis_nesting_depth folds modules up"),
+    "module": Fixed((None,), "give `module` to `lens_pipeline.draw(history.trace, path)`"),
     "code_panel": Fixed((False,), "read the code in func_call_stack"),
 }
 
@@ -78,7 +76,7 @@ LEFT_OUT_FUNCTIONS = {
     "fastlog": "log_forward_pass with layers_to_save keeps just what you name",
     "validate_backward_pass": _GRADIENTS,
     "show_backward_graph": _GRADIENTS,
-    "summary": "print the result of get_model_metadata",
+    "summary": "call `lens_pipeline.summary(history.trace)`",
 }
 
 LEFT_OUT_ATTRIBUTES = {
@@ -92,8 +90,8 @@ LEFT_OUT_ATTRIBUTES = {
     "validate_saved_activations": "call validate_model_activations(model, input_args)",
     "validate_forward_pass": "call validate_model_activations(model, input_args)",
     "func_rng_states": "give random_seed, which makes the whole pass repeatable",
-    "buffer_layers": "buffers are not nodes; `op.buffers` of an entry names those it read",
-    "is_buffer_layer": "buffers are not nodes; `op.buffers` names those that were read",
+    "buffer_layers": "buffers are not operations; `op.buffers` of an entry names those it read",
+    "is_buffer_layer": "buffers are not operations; `op.buffers` names those that were read",
     "parent_param_barcodes": "parameters go by their addresses, in parent_params",
     "orphan_layers": "every operation stays in layer_labels",
     **dict.fromkeys(("total_flops", "flops_backward"), "see total_flops_forward; no backward pass"),

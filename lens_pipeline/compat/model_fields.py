@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lens_pipeline.compat.field import Field
+from lens_pipeline.tracer.tensors import nbytes
 from lens_pipeline.tracer.wording import human_bytes
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _with_parameters(history: ModelHistory) -> dict[str, list[str]]:
 
 def _bytes_saved(history: ModelHistory) -> int:
     tensors = (tensor for op in history.trace.ops for tensor in (op.value, op.transformed))
-    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+    return sum(nbytes(tensor) for tensor in tensors if tensor is not None)
 
 
 def _module_children(history: ModelHistory) -> dict[str, list[str]]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from lens_pipeline.tracer.trace import Trace
 
 MODES = ("none", "rolled", "unrolled")
+# TorchLens's word -> that of `draw`
+DIRECTIONS = {"bottomup": "up", "topdown": "down", "leftright": "right"}
+BUFFERS = {"never": "none", "False": "none", "meaningful": "auto", "always": "all", "True": "all"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Picture:
     mode: str
     # modules nested deeper are not opened; None opens all
     depth: int | None
+    # as `draw` takes them
+    direction: str
+    buffers: str
     path: Path
 
 
@@ -41,11 +47,13 @@ def picture_of(given: Mapping[str, Any], *, default: str) -> tuple[Picture, dict
     depth = rest.pop("vis_nesting_depth", None)
     if depth is not None and (type(depth) is not int or depth < 0):
         raise TraceError(f"vis_nesting_depth is a number of levels, or 0 for all, not {depth!r}.")
+    direction = _word(rest, "vis_direction", DIRECTIONS, default="bottomup")
+    buffers = _word(rest, "vis_buffer_layers", BUFFERS, default="meaningful")
     path = Path(rest.pop("vis_outpath", "modelgraph"))
     ending = rest.pop("vis_fileformat", None)
     if path.suffix not in ENDINGS or ending is not None:
         path = path.with_name(f"{path.name}.{str(ending or 'pdf').removeprefix('.')}")
-    return Picture(mode, depth or None, path), rest
+    return Picture(mode, depth or None, direction, buffers, path), rest
 
 
 def draw_picture(trace: Trace, picture: Picture) -> str:
@@ -56,4 +64,19 @@ def draw_picture(trace: Trace, picture: Picture) -> str:
     depth = picture.depth or 0
     if depth > deepest(trace):
         depth = 0
-    return draw(trace, picture.path, rolled=picture.mode == "rolled", depth=depth)
+    return draw(
+        trace,
+        picture.path,
+        rolled=picture.mode == "rolled",
+        depth=depth,
+        direction=picture.direction,
+        buffers=picture.buffers,
+    )
+
+
+def _word(given: dict[str, Any], name: str, words: Mapping[str, str], *, default: str) -> str:
+    """Take an argument out of `given` and return what `draw` calls its value."""
+    value = given.pop(name, default)
+    if str(value) not in words:
+        raise TraceError(f"There is no {name} {value!r}; {nearest(str(value), words)}.")
+    return words[str(value)]

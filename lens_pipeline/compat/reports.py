@@ -6,11 +6,10 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from lens_pipeline.tracer.module_tree import module_lines
+from lens_pipeline.tracer.op_report import corner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    import torch
 
     from lens_pipeline.compat.history import LayerEntry, ModelHistory
 
@@ -78,16 +77,12 @@ def _values(entry: LayerEntry) -> Iterator[str]:
     """Yield the first values of what was saved, at most five by five."""
     for what, tensor in (("", entry.activation), ("Transformed: ", entry.transformed_activation)):
         if tensor is not None:
-            cut = "..." if tensor.numel() > _corner(tensor).numel() else ""
-            yield textwrap.indent(f"{what}{_corner(tensor)!s}{cut}", "\t\t")[1:]
+            first = corner(tensor)
+            cut = "..." if first is not None and tensor.numel() > first.numel() else ""
+            shown = f"(as {tensor.layout})" if first is None else str(first)
+            yield textwrap.indent(f"{what}{shown}{cut}", "\t\t")[1:]
     if not entry.has_saved_activations:
         yield "(not saved)"
-
-
-def _corner(tensor: torch.Tensor) -> torch.Tensor:
-    while tensor.ndim > 2:
-        tensor = tensor[0]
-    return tensor[(slice(5),) * tensor.ndim]
 
 
 def _parameters(entry: LayerEntry) -> str:

@@ -76,7 +76,8 @@ def log_forward_pass(  # noqa: PLR0913 - the arguments are TorchLens's
     `save_raw_activation` only that is kept. `train_mode`, or `detach_saved_tensors=False`, leaves
     values in the autograd graph. `vis_mode` ("rolled" or "unrolled"; `vis_opt` in the
     paper) writes a picture to `vis_outpath` with the ending `vis_fileformat`, in which modules
-    below `vis_nesting_depth` are single boxes.
+    below `vis_nesting_depth` are single boxes; `vis_direction` is "bottomup", "topdown" or
+    "leftright", `vis_buffer_layers` "never", "meaningful" or "always".
 
     Raises TraceError for arguments it cannot honour, SelectorError for layers that are not there,
     PostfunctionError for a function that fails, and what the model's forward raises.
@@ -175,7 +176,8 @@ _ARGUMENTS = (
     "detach_saved_tensors",
     "train_mode",
     "random_seed",
-    *(f"vis_{name}" for name in ("mode", "opt", "nesting_depth", "outpath", "fileformat")),
+    *("vis_mode", "vis_opt", "vis_nesting_depth", "vis_outpath", "vis_fileformat"),
+    *("vis_direction", "vis_buffer_layers"),
 )
 
 

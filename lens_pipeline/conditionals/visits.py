@@ -6,7 +6,8 @@ something happens outside its tests. An arm is what happens next inside one arm,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import ast
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.conditionals.syntax import arms, head_of, operands, span_of, within
@@ -14,8 +15,6 @@ from lens_pipeline.conditionals.truth_tests import use
 from lens_pipeline.conditionals.truth_values import ConditionRead, truth
 
 if TYPE_CHECKING:
-    import ast
-
     from lens_pipeline.conditionals.stacks import Activation, Stacks
     from lens_pipeline.conditionals.syntax import Arm, Sources, Span
     from lens_pipeline.conditionals.truth_tests import Use
@@ -72,8 +71,15 @@ def find_visits(trace: Any, source: Source) -> list[Visit]:
 
 
 def use_of(read: HostRead, source: Source) -> Use:
-    """Return what took the value of a host read."""
-    return use(source.sources, source.stacks.frames(read), truth=isinstance(read.value, bool))
+    """Return what took the value of a host read.
+
+    Python 3.11 gives the jump of `b` in `if a > 0 and b:` the stretch of `a > 0`. A comparison in
+    which nothing of what was read was made is therefore not what has the value.
+    """
+    found = use(source.sources, source.stacks.frames(read), truth=isinstance(read.value, bool))
+    if isinstance(found.node, ast.Compare) and not _made_in(found.node, read, found.frame, source):
+        return replace(found, node=found.holder, many=False)
+    return found
 
 
 def arm_of_visit(visit: Visit, source: Source) -> tuple[str | None, list[int]]:
@@ -98,6 +104,13 @@ def arm_of_visit(visit: Visit, source: Source) -> tuple[str | None, list[int]]:
 def _tested(visit: Visit, read: HostRead, taken_by: Use, source: Source) -> ConditionRead:
     arm = next(number for number, arm in enumerate(visit.arms) if arm.test is taken_by.test)
     return ConditionRead(read, taken_by, arm, _operand(visit, read, taken_by, source))
+
+
+def _made_in(node: ast.expr, read: HostRead, frame: int, source: Source) -> bool:
+    """Whether an Op that was read ran in the expression `node` of a frame."""
+    activation = source.stacks.activation(read, frame)
+    spans = (source.span(source.stacks.of_op[op], activation) for op in read.ops)
+    return any(span is not None and within(span, span_of(node)) for span in spans)
 
 
 def _operand(visit: Visit, read: HostRead, taken_by: Use, source: Source) -> ast.expr | None:

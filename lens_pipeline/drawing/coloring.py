@@ -113,4 +113,6 @@ def _number(key: str, score: float) -> float:
     try:
         return float(score)
     except (TypeError, ValueError) as error:
-        raise TraceError(f"The score of {key!r} is {score!r}, which is no number.") from error
+        raise TraceError(
+            f"The score of {key!r} is {score!r}, which is no number; leave it out, or give one."
+        ) from error

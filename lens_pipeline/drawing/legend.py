@@ -21,18 +21,18 @@ _TABLE = '<table border="0" cellborder="0" cellspacing="4" cellpadding="2">'
 
 def heading(picture: Picture, *, legend: bool) -> Html:
     """Return the title, with a legend of what occurs in the picture."""
-    entries = list(_entries(picture)) if legend else []
-    across = min(len(entries), _PER_ROW)
+    cells = list(_cells(picture)) if legend else []
+    across = min(len(cells), _PER_ROW)
     span = f' colspan="{across}"' if across > 1 else ""
     rows = [f'<tr><td align="left"{span}>{html.escape(picture.title)}</td></tr>']
     if picture.scale is not None and legend:
         rows.append(f"<tr>{_ramp(picture.scale, span)}</tr>")
-    starts = range(0, len(entries), _PER_ROW)
-    below = (f"<tr>{''.join(entries[start : start + _PER_ROW])}</tr>" for start in starts)
+    starts = range(0, len(cells), _PER_ROW)
+    below = (f"<tr>{''.join(cells[start : start + _PER_ROW])}</tr>" for start in starts)
     return Html(f"<{_TABLE}{''.join([*rows, *below])}</table>>")
 
 
-def _entries(picture: Picture) -> Iterator[str]:
+def _cells(picture: Picture) -> Iterator[str]:
     """Yield a cell for each convention that the picture makes use of."""
     kinds = {box.kind for box in picture.boxes}
     fills = {looks.box_look(box, picture.scale)["fillcolor"] for box in picture.boxes}

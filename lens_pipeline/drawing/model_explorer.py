@@ -17,7 +17,7 @@ from lens_pipeline.atomic import write_text
 from lens_pipeline.columns import OP_COLUMNS, Overview
 from lens_pipeline.drawing.looks import INPUT, OUTPUT, PARAMETERS, WHITE
 from lens_pipeline.errors import TraceError
-from lens_pipeline.tracer.wording import human_bytes
+from lens_pipeline.tracer.wording import human_bytes, torch_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,5 +139,4 @@ def _pairs(facts: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _tensor(op: Op) -> str:
-    dtype = str(op.dtype).removeprefix("torch.")
-    return f"{dtype}[{','.join(map(str, op.shape))}] ({human_bytes(op.nbytes)})"
+    return f"{torch_name(op.dtype)}[{','.join(map(str, op.shape))}] ({human_bytes(op.nbytes)})"

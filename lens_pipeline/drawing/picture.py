@@ -20,7 +20,7 @@ Trainable = Literal["", "trainable", "frozen", "mixed"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One node of the picture and the Ops it stands for."""
+    """What stands for one Op or several, for a buffer, or for what is not drawn itself."""
 
     # unique: the label of a layer or an Op, or "module layer1", "buffer state", "from relu_1_2"
     name: str

@@ -155,12 +155,12 @@ def _module_call(trace: Trace, module: str) -> tuple[str, int | None]:
             return address, int(number)
         raise TraceError(
             f"Module {address} of {trace.model_name} was called {len(calls[address])} times, so "
-            f"there is no call {number} of it to draw."
+            f"there is no call {number} of it to draw; leave the number out to draw them all."
         )
     if module in dict(trace.modules):
         raise TraceError(
             f"Module {module} of {trace.model_name} was not called in this forward pass, so there "
-            f"is nothing of it to draw."
+            f"is nothing of it to draw; choose a module that was."
         )
     names = [name for name in calls if name]
     raise TraceError(

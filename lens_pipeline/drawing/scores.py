@@ -40,7 +40,8 @@ def _reference(table: pd.DataFrame, wanted: str | None) -> str:
     names = [str(name) for name in dict.fromkeys(table["reference"])]
     if not names:
         raise ConfigError(
-            "The run has no scores to colour by: it was given no rsa.reference=FILE[:KEY]."
+            "The run has no scores to colour by: it was given no rsa.reference=FILE[:KEY]; give "
+            "the same run one."
         )
     if wanted is None and len(names) > 1:
         raise ConfigError(

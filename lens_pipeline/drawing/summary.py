@@ -175,11 +175,11 @@ def _class(row: _Row) -> str:
     return row.class_name + (f" x{row.calls}" if row.calls > 1 else "")
 
 
-def _scaled(number: float, units: Sequence[str], *, base: float = 1000) -> str:
+def _scaled(number: float, units: Sequence[str]) -> str:
     for unit in units[:-1]:
-        if number < base:
+        if number < 1000:
             return f"{number:.3g} {unit}".rstrip()
-        number /= base
+        number /= 1000
     return f"{number:,.3g} {units[-1]}"
 
 

@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from lens_pipeline.drawing.places import call_name
-from lens_pipeline.tracer.wording import counted, human_bytes, listed, total_bytes
+from lens_pipeline.tracer.wording import counted, human_bytes, listed, torch_name, total_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ def sizes(ops: Sequence[Op]) -> list[str]:
 def size(op: Op) -> str:
     """Return shape, element type where it is not float32, and bytes of an Op's output."""
     shape = "x".join(map(str, op.shape)) or "scalar"
-    dtype = str(op.dtype).removeprefix("torch.")
+    dtype = torch_name(op.dtype)
     return f"{shape}{'' if dtype == 'float32' else ' ' + dtype} ({human_bytes(op.nbytes)})"
 
 

@@ -8,9 +8,9 @@ takes shape and type, and depends on nothing.
 from __future__ import annotations
 
 import graphlib
-import hashlib
 from typing import TYPE_CHECKING, Any
 
+from lens_pipeline.digests import digest_bytes
 from lens_pipeline.tracer.records import OpRef, TensorRef
 
 if TYPE_CHECKING:
@@ -124,10 +124,7 @@ def structure(trace: Any) -> list[tuple[Any, ...]]:
 
 def structure_digest(trace: Any) -> str:
     """Return a digest of `structure`: equal for every batch of a model without branches."""
-    state = hashlib.blake2b(digest_size=16)
-    for line in structure(trace):
-        state.update(repr(line).encode())
-    return state.hexdigest()
+    return digest_bytes("".join(map(repr, structure(trace))).encode())
 
 
 def first_difference(one: Any, other: Any) -> str | None:

@@ -174,6 +174,11 @@ def describe(func: Any, opened_globals: dict[int, dict[str, Any]]) -> Function:
     )
 
 
+def no_function(name: str, layer_type: str) -> Function:
+    """Return what stands for a function where an Op comes from no call that was seen."""
+    return Function(None, name, layer_type, writes=False, silent=False, opened=None)
+
+
 def targets_of(function: Function, args: Sequence[Any], kwargs: Any) -> list[torch.Tensor]:
     """Return the tensors that the call will overwrite."""
     out = kwargs.get("out") if kwargs else None

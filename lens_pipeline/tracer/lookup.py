@@ -84,9 +84,9 @@ def find_op(book: Directory, key: str | int) -> int:
     place = find_place(book, key)
     if len(place.ops) == 1:
         return place.ops[0]
-    passes = [f"{place.name}:{number}" for number in place.numbers]
     raise SelectorError(
-        f"{key!r} has {len(passes)} passes in {_whose(book)}; say which: {_some(passes)}."
+        f"{key!r} has {len(place.ops)} passes in {_whose(book)}; say which: "
+        f"{_some(_passes(place))}."
     )
 
 
@@ -105,10 +105,9 @@ def find_place(book: Directory, key: str | int) -> Place:
     if len(distinct) == 1:
         return next(iter(distinct.values()))
     if not distinct:
-        numbers = [str(number) for number in places[0].numbers]
         raise SelectorError(
-            f"{key!r} asks for a pass that is not there; the passes of {places[0].name} in "
-            f"{_whose(book)}: {_some(numbers)}."
+            f"{key!r} asks for a pass that is not there in {_whose(book)}; write one of: "
+            f"{_some(_passes(places[0]))}."
         )
     names = [name for place in distinct.values() for name in _clear_names(book, place)]
     raise SelectorError(
@@ -234,6 +233,10 @@ def _leads_to(book: Directory, key: str | int) -> int | None:
         return find_op(book, key)
     except SelectorError:
         return None
+
+
+def _passes(place: Place) -> list[str]:
+    return [f"{place.name}:{number}" for number in place.numbers]
 
 
 def _whose(book: Directory) -> str:

@@ -22,11 +22,11 @@ _MOST_CLASSES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class _Module:
     # the last part of the address
     name: str
     class_name: str
-    children: tuple[_Node, ...]
+    children: tuple[_Module, ...]
     # equal for modules of equal classes and names throughout
     structure: int
     # modules inside, at any depth
@@ -54,37 +54,37 @@ def module_lines(modules: Sequence[tuple[str, str]], *, most: int | None) -> lis
     return shown + [f"... {below:,} lines of the levels below left out"] * bool(below)
 
 
-def _tree(modules: Sequence[tuple[str, str]]) -> _Node:
+def _tree(modules: Sequence[tuple[str, str]]) -> _Module:
     """Return the root, made from the end, where the innermost modules stand."""
-    children: dict[str, list[_Node]] = {}
+    children: dict[str, list[_Module]] = {}
     structures: dict[tuple[object, ...], int] = {}
-    node = _Node("", "", (), 0, 0)
+    module = _Module("", "", (), 0, 0)
     for address, class_name in reversed(modules):
         inside = tuple(reversed(children.pop(address, [])))
         facts = (class_name, *((child.name, child.structure) for child in inside))
         structure = structures.setdefault(facts, len(structures))
         parent, _, name = address.rpartition(".")
         n_inside = sum(1 + child.n_inside for child in inside)
-        node = _Node(name, class_name, inside, structure, n_inside)
+        module = _Module(name, class_name, inside, structure, n_inside)
         if address:
-            children.setdefault(parent, []).append(node)
-    return node
+            children.setdefault(parent, []).append(module)
+    return module
 
 
-def _lines(nodes: Sequence[_Node]) -> Iterator[tuple[int, str]]:
+def _lines(modules: Sequence[_Module]) -> Iterator[tuple[int, str]]:
     """Yield (depth, line)."""
     # a stack of our own, since modules may be nested deeper than Python calls may be
-    waiting = _level(nodes, 0)[::-1]
+    waiting = _level(modules, 0)[::-1]
     while waiting:
         depth, line, inside = waiting.pop()
         yield depth, line
         waiting.extend(_level(inside, depth + 1)[::-1])
 
 
-def _level(nodes: Sequence[_Node], depth: int) -> list[tuple[int, str, Sequence[_Node]]]:
+def _level(modules: Sequence[_Module], depth: int) -> list[tuple[int, str, Sequence[_Module]]]:
     """Return (depth, line, what is inside) for neighbours."""
-    found: list[tuple[int, str, Sequence[_Node]]] = []
-    for has_children, group in itertools.groupby(nodes, lambda node: bool(node.children)):
+    found: list[tuple[int, str, Sequence[_Module]]] = []
+    for has_children, group in itertools.groupby(modules, lambda module: bool(module.children)):
         runs = _runs(list(group), alike=has_children)
         if has_children:
             found += [(depth, _branch_text(run), run[0].children) for run in runs]
@@ -94,42 +94,42 @@ def _level(nodes: Sequence[_Node], depth: int) -> list[tuple[int, str, Sequence[
     return found
 
 
-def _runs(nodes: Sequence[_Node], *, alike: bool) -> list[list[_Node]]:
+def _runs(modules: Sequence[_Module], *, alike: bool) -> list[list[_Module]]:
     """Cut neighbours into runs of consecutive numbers, of one structure where `alike`."""
-    runs: list[list[_Node]] = []
-    for node in nodes:
-        if runs and _follows(runs[-1][-1], node, alike=alike):
-            runs[-1].append(node)
+    runs: list[list[_Module]] = []
+    for module in modules:
+        if runs and _follows(runs[-1][-1], module, alike=alike):
+            runs[-1].append(module)
         else:
-            runs.append([node])
+            runs.append([module])
     return runs
 
 
-def _follows(before: _Node, node: _Node, *, alike: bool) -> bool:
-    one, other = _NUMBERED.fullmatch(before.name), _NUMBERED.fullmatch(node.name)
+def _follows(before: _Module, module: _Module, *, alike: bool) -> bool:
+    one, other = _NUMBERED.fullmatch(before.name), _NUMBERED.fullmatch(module.name)
     return (
         one is not None
         and other is not None
         and one["stem"] == other["stem"]
         and int(other["number"]) == int(one["number"]) + 1
-        and (not alike or node.structure == before.structure)
+        and (not alike or module.structure == before.structure)
     )
 
 
-def _leaf_text(run: Sequence[_Node]) -> str:
-    classes = list(dict.fromkeys(node.class_name for node in run))
+def _leaf_text(run: Sequence[_Module]) -> str:
+    classes = list(dict.fromkeys(module.class_name for module in run))
     shown = ", ".join(classes[:_MOST_CLASSES]) + (", ..." if len(classes) > _MOST_CLASSES else "")
     return f"{_names(run)} ({shown})"
 
 
-def _branch_text(run: Sequence[_Node]) -> str:
+def _branch_text(run: Sequence[_Module]) -> str:
     first = run[0]
     times = f"{len(run)} x " if len(run) > 1 else ""
     each = " each" if len(run) > 1 else ""
     return f"{_names(run)} ({times}{first.class_name}, {first.n_inside:,} inside{each})"
 
 
-def _names(run: Sequence[_Node]) -> str:
+def _names(run: Sequence[_Module]) -> str:
     last = _NUMBERED.fullmatch(run[-1].name)
     return run[0].name if last is None or len(run) == 1 else f"{run[0].name}-{last['number']}"
 

@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.tracer.graph import containing_calls
-from lens_pipeline.tracer.wording import counted, human_bytes, listed
+from lens_pipeline.tracer.wording import counted, human_bytes, listed, torch_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,8 +110,7 @@ def _layer(trace: Any, layer: Layer, *, module: _Module | None = None) -> str:
     first = ops[0]
     kind = first.kind if first.kind != "call" else "parameters" if first.parameters else "call"
     shapes = listed(list(dict.fromkeys(str(op.shape) for op in ops)), most=2)
-    dtype = str(first.dtype).removeprefix("torch.")
-    facts = [f"{shapes} {dtype}", human_bytes(sum(op.nbytes for op in ops))]
+    facts = [f"{shapes} {torch_name(first.dtype)}", human_bytes(sum(op.nbytes for op in ops))]
     if len(ops) > 1:
         facts.append(f"{len(ops)} passes")
     if any(op.value is not None for op in ops):

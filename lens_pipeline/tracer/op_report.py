@@ -63,12 +63,12 @@ def _values(_: Any, op: Op) -> list[str]:
 
 
 def _corner_lines(value: torch.Tensor, origin: str = "") -> list[str]:
-    corner = _corner(value)
-    if corner is None:
+    first = corner(value)
+    if first is None:
         return [f"Values: kept, as {value.layout}"]
-    part = "Values" if corner.shape == value.shape else "First values"
+    part = "Values" if first.shape == value.shape else "First values"
     title = f"{part} {origin}, of shape {tuple(value.shape)}" if origin else part
-    return [f"{title}:", *(f"  {line}" for line in str(corner).splitlines())]
+    return [f"{title}:", *(f"  {line}" for line in str(first).splitlines())]
 
 
 def _state(trace: Any, op: Op) -> list[str]:
@@ -152,16 +152,16 @@ _SENTENCES: tuple[Callable[[Any, Op], list[str]], ...] = (
 )
 
 
-def _corner(value: torch.Tensor) -> torch.Tensor | None:
+def corner(value: torch.Tensor) -> torch.Tensor | None:
     """Return the first rows and columns of the first matrix; None without rows and columns."""
     if value.layout != torch.strided or value.is_quantized or value.is_nested:
         return None
-    corner = value.detach()
-    while corner.ndim > 2 and corner.numel():
-        corner = corner[0]
-    for axis in range(corner.ndim if corner.numel() else 0):
-        corner = corner.narrow(axis, 0, min(_CORNER, corner.shape[axis]))
-    return corner
+    first = value.detach()
+    while first.ndim > 2 and first.numel():
+        first = first[0]
+    for axis in range(first.ndim if first.numel() else 0):
+        first = first.narrow(axis, 0, min(_CORNER, first.shape[axis]))
+    return first
 
 
 def _exit(call: ModuleCall, op: Op, numbers: Counter[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.records import OpRef
 from lens_pipeline.tracer.tensors import nbytes
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from lens_pipeline.tracer.interception import Function
-    from lens_pipeline.tracer.records import ModuleState
+    from lens_pipeline.tracer.records import ModuleState, StateRef, TensorRef
 
 
 # Touching an autograd node from Python makes torch free the graph by recursion, which overflows the
@@ -94,6 +95,19 @@ class RawModuleCall:
     frame: FrameType | None
     last: int = 0
     outputs: tuple[int, ...] = ()
+
+
+def note_read(call: RawCall, ref: TensorRef, state: StateRef | None) -> None:
+    """Take note of the Ops and of the parameter or buffer that an argument's contents come from."""
+    if isinstance(ref, OpRef) and ref.op not in call.parents:
+        call.parents.append(ref.op)
+    for writer in ref.writers:
+        if writer not in call.parents:
+            call.parents.append(writer)
+    if state is not None:
+        names = call.buffers if state.buffer else call.parameters
+        if state.address not in names:
+            names.append(state.address)
 
 
 def raw_op(call: RawCall, output_index: int | None, tensor: torch.Tensor) -> RawOp:

@@ -18,13 +18,13 @@ from torch._ops import HigherOrderOperator
 from torch.nn.parameter import is_lazy
 
 from lens_pipeline.tracer.host_reads import HostReads
-from lens_pipeline.tracer.interception import Function, layer_type, targets_of
+from lens_pipeline.tracer.interception import Function, layer_type, no_function, targets_of
 from lens_pipeline.tracer.keeping import KeptValues
 from lens_pipeline.tracer.lineage import Lineage
 from lens_pipeline.tracer.modules import contents
 from lens_pipeline.tracer.places import Places
-from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, raw_op
-from lens_pipeline.tracer.records import HostRead, OpRef, StateRef, TensorRef
+from lens_pipeline.tracer.raw import RawCall, RawModuleCall, RawOp, note_read, raw_op
+from lens_pipeline.tracer.records import HostRead, TensorRef
 from lens_pipeline.tracer.tensors import (
     all_plain,
     leaves,
@@ -99,7 +99,7 @@ class Recorder:
         name = done.function.__name__
         if any(map(callable, done.result if isinstance(done.result, tuple) else ())):
             self.gaps[f"calls of the function that {name} returned are not followed"] += 1
-        function = dataclasses.replace(_no_function(name, layer_type(name)), func=done.function)
+        function = dataclasses.replace(no_function(name, layer_type(name)), func=done.function)
         # A profile function runs under the interception, which is not to see this.
         with torch._C.DisableTorchFunction(), self._quiet:
             call = self._new_call("call", function, done.caller)
@@ -117,7 +117,7 @@ class Recorder:
         array = name == "aten.lift_fresh.default"
         source = self.lineage.twin(result) if name.startswith("aten.set_.") else None
         if array or source is not None:
-            function = _no_function(*(("from_numpy", "fromnumpy") if array else ("set_", "set")))
+            function = no_function(*(("from_numpy", "fromnumpy") if array else ("set_", "set")))
             call = self._new_call("call", function, sys._getframe(1))
             with self._quiet:
                 self._read(call, () if source is None else (source,), {})
@@ -155,13 +155,13 @@ class Recorder:
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one input tensor."""
-        call = self._new_call("input", _no_function(name, "input"), None)
+        call = self._new_call("input", no_function(name, "input"), None)
         with self._quiet:
             self._add_outputs(call, [tensor], single=True)
 
     def add_output(self, name: str, tensor: torch.Tensor) -> None:
         """Write an Op for one output tensor."""
-        call = self._new_call("output", _no_function(name, "output"), None)
+        call = self._new_call("output", no_function(name, "output"), None)
         with self._quiet:
             self._read(call, (tensor,), {})
             self._add_outputs(call, [tensor], single=True, rename=False)
@@ -179,7 +179,7 @@ class Recorder:
         def refer(tensor: torch.Tensor) -> TensorRef:
             tensors.append(tensor)
             ref = self.lineage.refer(tensor)
-            _note_read(call, ref, self.lineage.state(tensor, ref))
+            note_read(call, ref, self.lineage.state(tensor, ref))
             return ref
 
         call.args = replace_tensors(tuple(args), refer)
@@ -251,7 +251,7 @@ class Recorder:
         for tensor in output:
             maker = self.lineage.maker(tensor)
             if id(tensor) in given and (maker is None or maker < closing.first):
-                call = self._new_call("call", _no_function("identity", "identity"), None)
+                call = self._new_call("call", no_function("identity", "identity"), None)
                 # A hook runs under the interception, which is not to see this.
                 with torch._C.DisableTorchFunction(), self._quiet:
                     self._read(call, (tensor,), {})
@@ -263,22 +263,6 @@ class Recorder:
         for tensor, old, new in zip(tensors, before, version_numbers(tensors), strict=True):
             if old != new and self.kept.share_memory_with(tensor):
                 self.gaps[f"{function.name} overwrote an argument whose value was kept"] += 1
-
-
-def _note_read(call: RawCall, ref: TensorRef, state: StateRef | None) -> None:
-    if isinstance(ref, OpRef) and ref.op not in call.parents:
-        call.parents.append(ref.op)
-    for writer in ref.writers:
-        if writer not in call.parents:
-            call.parents.append(writer)
-    if state is not None:
-        names = call.buffers if state.buffer else call.parameters
-        if state.address not in names:
-            names.append(state.address)
-
-
-def _no_function(name: str, layer_type: str) -> Function:
-    return Function(None, name, layer_type, writes=False, silent=False, opened=None)
 
 
 class _Quiet:

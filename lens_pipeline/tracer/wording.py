@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import torch
+
     from lens_pipeline.tracer.records import Op
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
@@ -49,6 +51,11 @@ def listed(names: Sequence[str], *, most: int = 12) -> str:
     return ", ".join(names[:most] or ["none"]) + (f" and {left:,} more" if left > 0 else "")
 
 
+def torch_name(named: torch.dtype | torch.layout) -> str:
+    """Return torch's name of a type or layout without `torch.`, as `float32`."""
+    return str(named).removeprefix("torch.")
+
+
 def shape_and_type(op: Op) -> str:
     """Return shape and element type of an Op's output, as `(1, 64, 55, 55) float32`."""
-    return f"{op.shape} {str(op.dtype).removeprefix('torch.')}"
+    return f"{op.shape} {torch_name(op.dtype)}"

@@ -84,11 +84,12 @@ def unrepeatable(op: Op) -> str | None:
 def run_call(ops: Sequence[Op], args: tuple[Any, ...], kwargs: Any) -> list[torch.Tensor]:
     """Run a call on other arguments and return its output tensors.
 
-    An Op does not say whether it ran under autocast. Where 16-bit numbers are about and the plain
-    call is refused or gives other dtypes, it is run under autocast. Raises what the call raises.
+    An Op that ran under autocast does not say of which device and to which dtype: where 16-bit
+    numbers are about and the plain call is refused or gives other dtypes, it is run under that of
+    its own device. Raises what the call raises.
     """
     op = ops[0]
-    half = _half(ops, args, kwargs)
+    half = _half(ops, args, kwargs) if op.autocast else None
     try:
         outputs = _call(op, args, kwargs)
     except RuntimeError:

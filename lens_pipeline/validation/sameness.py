@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from lens_pipeline.tracer.wording import torch_name
+
 # relative and absolute difference that counts as rounding, by the bytes of a number
 _ROUNDING = {2: (1e-2, 1e-3), 4: (1e-5, 1e-6), 8: (1e-10, 1e-12)}
 
@@ -34,7 +36,7 @@ def nearly_same(one: torch.Tensor, other: torch.Tensor) -> bool:
 def difference(one: torch.Tensor, other: torch.Tensor) -> str:
     """Say in words how two tensors differ."""
     if one.dtype != other.dtype or one.shape != other.shape:
-        kinds = (f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')}" for t in (one, other))
+        kinds = (f"{tuple(t.shape)} {torch_name(t.dtype)}" for t in (one, other))
         return " instead of ".join(kinds)
     if one.layout is not torch.strided or one.dtype is torch.bool or one.is_quantized:
         return "other numbers"

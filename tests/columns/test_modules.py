@@ -51,6 +51,7 @@ def test_modules_are_those_of_the_model(traced) -> None:
         assert [name.rpartition(".")[2] for name in row["children"]] == [
             name for name, _ in module.named_children()
         ]
+        assert row["depth"] == len([part for part in address.split(".") if part])
         assert row["is_leaf"] is not any(True for _ in module.children())
         assert row["n_parameters"] == sum(each.numel() for each in module.parameters())
         own = module.named_parameters(recurse=False)

@@ -89,6 +89,30 @@ def test_arguments_have_their_names(key: str, config: str, arguments: str) -> No
     assert row == {"config": config.format(given), "arguments": arguments.format(given)}
 
 
+def test_kernel_size_of_any_weight() -> None:
+    """It is that of a buffer, of a tensor made inside or outside, as it is of a parameter."""
+
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("blur", torch.ones(1, 1, 5))
+
+        def forward(self, x):
+            y = F.conv1d(F.conv1d(x, self.blur), torch.ones(1, 1, 3))
+            return F.conv1d(y, outside)
+
+    outside = torch.ones(1, 1, 2)
+    found = table(trace(Fixed(), torch.ones(1, 1, 9)), columns=["type", "config"])
+    sizes = [
+        config
+        for kind, config in zip(found["type"], found["config"], strict=True)
+        if kind == "conv1d"
+    ]
+    assert [text.partition(",)")[0] for text in sizes] == [
+        f"kernel_size=({size}" for size in (5, 3, 2)
+    ]
+
+
 def test_a_tensor_that_came_in_twice_is_there_twice() -> None:
     """Which argument each tensor was is kept, with its multiplicity."""
     row = _row(trace(zoo.TwoSlots(), torch.ones(2)), "add_1", "tensor_arguments", "parents")

@@ -36,6 +36,8 @@ def test_where_a_picture_goes(given: dict[str, Any], path: str) -> None:
     [
         ({"vis_mode": "roled"}, "no vis_mode 'roled'; nearest: rolled"),
         ({"vis_mode": "rolled", "vis_opt": "none"}, "vis_opt is the older name of vis_mode"),
+        ({"vis_direction": "up"}, "no vis_direction 'up'; nearest: bottomup"),
+        ({"vis_buffer_layers": "meaning"}, "no vis_buffer_layers .*; nearest: meaningful"),
         (
             {"vis_nesting_depth": -1},
             "vis_nesting_depth is a number of levels, or 0 for all, not -1",
@@ -58,6 +60,33 @@ def test_picture_is_that_of_draw(tmp_path: Path, mode: str, *, rolled: bool) -> 
     assert text == draw(trace(model, x, keep=None), rolled=rolled, depth=1)
     assert (tmp_path / "net.dot").read_text() == text
     assert text != draw(trace(model, x, keep=None), rolled=rolled)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, {}),
+        ({"vis_direction": "topdown"}, {"direction": "down"}),
+        ({"vis_buffer_layers": False}, {"buffers": "none"}),
+        ({"vis_buffer_layers": "always"}, {"buffers": "all"}),
+    ],
+)
+def test_direction_and_buffers(tmp_path: Path, given: dict[str, Any], wanted: Any) -> None:
+    """They are what `draw` makes of its own words, and change the picture."""
+
+    class Shifted(torch.nn.BatchNorm1d):
+        def __init__(self) -> None:
+            super().__init__(5)
+            self.register_buffer("shift", torch.ones(5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) + self.shift
+
+    traced = trace(Shifted(), torch.ones(2, 5), keep=None)
+    path = str(tmp_path / "net.dot")
+    text = tl.show_model_graph(Shifted(), torch.ones(2, 5), vis_outpath=path, **given)
+    assert text == draw(traced, rolled=False, **wanted)
+    assert (text == draw(traced, rolled=False)) is (not wanted)
 
 
 def test_nothing_to_draw() -> None:

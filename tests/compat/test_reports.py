@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from lens_pipeline.compat import reports
 from lens_pipeline.compat import torchlens as tl
@@ -13,7 +14,6 @@ from tests import zoo
 
 if TYPE_CHECKING:
     import pytest
-    from torch import nn
 
     from lens_pipeline.compat.history import ModelHistory
 
@@ -87,6 +87,22 @@ def test_entry(history: ModelHistory) -> None:
         "Output of bottom-level module: features.6:1",
         f"Lookup keys: -17, 7, {names}, features.6, features.6:1",
     ]
+
+
+def test_sparse_values() -> None:
+    """A value without rows and columns is named by its layout, and its bytes are those stored."""
+
+    class Sparse(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.to_sparse()
+
+    found = tl.log_forward_pass(Sparse(), torch.eye(3), activation_postfunc=lambda t: t * 2)
+    assert "(as torch.sparse_coo)" in lines(found[1])
+    assert "Transformed: (as torch.sparse_coo)" in lines(found[1])
+    stored = 3 * (2 * 8 + 4)
+    assert found[1].transformed_activation_memory == stored
+    assert found.saved_activation_memory == 2 * (9 * 4 + 2 * stored)
+    assert "saved." in str(found)
 
 
 def test_entry_without_its_value(alexnet: nn.Module, image: torch.Tensor) -> None:

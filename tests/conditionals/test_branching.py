@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lens_pipeline.conditionals.branching import arm_of, conditionals
+from lens_pipeline.conditionals.branching import arm_of, conditionals, decided
 from lens_pipeline.tracer.run import ForwardError
 from tests.conditionals.tiny import DOWN, UP, only, ran, run
 
@@ -47,10 +47,50 @@ def test_each_arm_of_a_chain(x: Tensor, taken: str, op: str, arms: list[str]) ->
     assert found.tests[-1].line == first + 2 * len(arms) - 1
 
 
+@pytest.mark.parametrize(("x", "taken"), [(UP, "then"), (9 * UP, "else"), (9 * DOWN, "else")])
+def test_a_chain_of_comparisons_tells_its_arm(x: Tensor, taken: str) -> None:
+    """Also where no Op runs in the arm: all of them have to hold, and the first may suffice."""
+
+    def forward(x: Tensor) -> Tensor:
+        scale = 1
+        if -10 < x.sum() < 10:
+            scale = 2
+        return x * scale
+
+    assert only(run(forward, x)).taken == taken
+
+
+def test_places_with_how_often_each_arm_was_taken() -> None:
+    """One line for all evaluations at one place."""
+
+    def forward(x: Tensor) -> Tensor:
+        for _ in range(3):
+            if x.sum() > 1:
+                x = x - 1
+        return x
+
+    line = forward.__code__.co_firstlineno + 2
+    assert decided(conditionals(run(forward, 2 * UP))) == [
+        f"test_branching.py:{line} if x.sum() > 1: then 2 times, else"
+    ]
+
+
 def test_ops_that_decide() -> None:
     """What was read decides, and back from it what feeds no output; the input does not."""
     traced = run(chain, UP)
     assert [traced.ops[op].name for op in only(traced).deciding] == ["sum", "gt", "sum", "gt"]
+
+
+def test_op_that_decides_and_leads_nowhere_else_decides() -> None:
+    """In a pass that has an output, what nothing read is none."""
+
+    def forward(x: Tensor) -> Tensor:
+        part = x.abs()
+        part.sin()
+        return x if part.sum() > 0 else -x
+
+    traced = run(forward, UP)
+    assert [traced.ops[op].name for op in only(traced).deciding] == ["abs", "sum", "gt"]
 
 
 def test_op_that_decides_and_feeds_the_output() -> None:
@@ -139,9 +179,10 @@ def test_nested() -> None:
 
 
 def test_forward_pass_that_fails() -> None:
-    """The partial trace of a failure has its conditionals."""
+    """The partial trace of a failure has its conditionals; what nothing read feeds it."""
 
     def forward(x: Tensor) -> Tensor:
+        x = x.abs()
         if x.sum() > 0:
             x = x.sin()
             x = x @ torch.ones(7)

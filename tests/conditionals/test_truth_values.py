@@ -101,6 +101,7 @@ def test_unknown_operands_never_mislead(text: str) -> None:
         ("x * 2 > 3", 4, None),
         ("x in (1, 2)", 1, None),
         ("3 > x", 4, None),
+        ("x is True", True, None),
     ],
 )
 def test_number_compared_in_the_source(text: str, value: float, expected: bool | None) -> None:  # noqa: FBT001

@@ -46,6 +46,21 @@ def test_loop_without_ops_between_the_tests() -> None:
     assert [one.taken for one in found] == ["then", "else", "then"]
 
 
+def test_loop_over_a_test_of_two_operands() -> None:
+    """The first operand again is the next evaluation, though nothing ran in between."""
+
+    def forward(*flags: Tensor) -> Tensor:
+        count = 0
+        for one, other in zip(flags[::2], flags[1::2], strict=True):
+            if one > 0 and other > 0:
+                count += 1
+        return flags[0] * count
+
+    found = conditionals(run(forward, ON, ON, ON, OFF, OFF, ON))
+    assert [one.taken for one in found] == ["then", "else", "else"]
+    assert [len(test.reads) for one in found for test in one.tests] == [2, 2, 1]
+
+
 def test_loop_in_an_arm_and_in_a_test() -> None:
     """A loop inside an arm is in it; a test that reads many tensors at once is one evaluation."""
 

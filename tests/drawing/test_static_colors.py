@@ -8,8 +8,10 @@ import pytest
 from torch import nn
 
 from lens_pipeline import draw, to_pandas, trace
+from lens_pipeline.drawing.compose import compose
 from lens_pipeline.drawing.looks import RAMP, Html
 from lens_pipeline.drawing.picture import Box, Edge, Frame
+from lens_pipeline.drawing.places import view_of
 from lens_pipeline.drawing.quantities import quantity
 from lens_pipeline.errors import SelectorError, TraceError
 from tests import zoo
@@ -123,3 +125,13 @@ def test_a_style_that_is_none(style, message: str) -> None:
 def test_quantities(value: float, unit: str, text: str) -> None:
     """Numbers are short and bear their unit."""
     assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(("column", "low"), [("bytes", 0.0), ("index", 1.0)])
+def test_what_is_added_up_is_coloured_from_zero(column: str, low: float) -> None:
+    """Any other column from its least number."""
+    traced = trace(zoo.Recurrent(), X)
+    view = view_of(traced, rolled=False, depth=0, module="")
+    scale = compose(traced, view, color=column, buffers="auto").scale
+    assert scale is not None
+    assert scale.low == low

@@ -56,6 +56,21 @@ def test_arguments_are_named_where_order_matters(function, expected: list[str]) 
     assert head_labels(function) == expected
 
 
+def test_a_write_and_the_ends_of_a_slice_are_named() -> None:
+    """Who wrote into an argument leads to it as that argument; a slice has a start and a stop."""
+
+    def written(a, b):
+        a[:1].mul_(2)
+        return a - b
+
+    text = draw(trace(Calls(written), torch.rand(3, 3)))
+    assert 'label=" self "' in edge(text, "mul_1_4", "sub_1_5")
+    ends = Calls(lambda a, b: torch.arange(9)[a.argmax() : b.argmin() + 2])
+    text = draw(trace(ends, torch.rand(3, 3)))
+    assert 'label=" 1 start "' in edge(text, "argmax_1_4", "getitem_1_7")
+    assert 'label=" 1 stop "' in edge(text, "add_1_6", "getitem_1_7")
+
+
 def test_one_tensor_in_two_arguments_is_named_as_both() -> None:
     """One edge bears both names."""
     text = draw(trace(Calls(lambda a, _: torch.sub(a, a)), X))
@@ -95,6 +110,13 @@ def test_a_number_that_came_back_is_a_dotted_edge() -> None:
     """What left as `.item()` and came back as an argument is drawn, and named."""
     assert 'style="dotted"' in edge(draw(trace(Numbers(), X)), "max_1_1", "mul_1_2")
     assert 'label=" item "' in edge(drawn("numbers"), "max_1_1", "mul_1_2")
+
+
+def test_a_number_that_came_back_beside_its_tensor_is_no_second_edge() -> None:
+    """Where the tensor itself is read as well, its edge says all."""
+    text = draw(trace(Calls(lambda a, _: (total := a.sum()) * total.item()), X))
+    assert text.count('"sum_1_3" -> "mul_1_4"') == 1
+    assert "dotted" not in edge(text, "sum_1_3", "mul_1_4")
 
 
 def test_long_edges_become_tags_where_they_cross_too_much(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -110,3 +112,20 @@ def test_a_module_that_was_not_called() -> None:
     model.spare = nn.Linear(2, 2)
     with pytest.raises(TraceError, match="Module spare of Frames was not called in this forward"):
         draw(trace(model, X), module="spare")
+
+
+def test_a_frame_that_no_input_leads_to_is_dashed() -> None:
+    """A module that works on what was made inside, beside one that works on the input."""
+
+    class Made(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own = nn.Sequential(nn.Linear(5, 5), nn.ReLU())
+            self.fed = nn.Sequential(nn.Linear(5, 5), nn.ReLU())
+
+        def forward(self, x):
+            return self.own(torch.zeros(5)) + self.fed(x)
+
+    text = draw(trace(Made(), X))
+    styles = re.findall(r'label="(\w+) \(Sequential\)";\s+style="([\w,]+)"', text)
+    assert styles == [("own", "dashed,rounded"), ("fed", "rounded")]

@@ -33,7 +33,6 @@ class Twice(nn.Module):
 def cells(text: str) -> dict[str, list[str]]:
     """The rows of a wide summary by name, split at runs of two blanks."""
     rows = text.partition("\n\n")[0].splitlines()
-    assert len({row.rstrip()[-2:] for row in rows}) > 0
     return {row.split()[0]: row.split() for row in rows[2:]}
 
 
@@ -84,15 +83,11 @@ def test_unknown_flops_are_a_lower_bound() -> None:
             self.fc = nn.Linear(5, 5)
 
         def forward(self, x):
-            return x[torch.nonzero(self.fc(x).sum(1) < 1e9)[:, 0]]
+            return torch.vmap(lambda row: row * 2)(self.fc(x))
 
-    traced = trace(Unknown(), X)
-    from lens_pipeline.columns import table
-
-    known = [one for one in table(traced, columns=["flops"])["flops"] if one is not None]
-    rows = cells(summary(traced, width=100))
-    expected = str(sum(known)) if len(known) == len(traced.ops) else f">{sum(known)}"
-    assert rows["Unknown"][4] == expected
+    rows = cells(summary(trace(Unknown(), X), width=100))
+    assert rows["Unknown"][4] == ">100"
+    assert rows["fc"][5] == "100"
 
 
 @pytest.mark.parametrize("width", [12, 24, 40, 60, 80, 120])

@@ -64,3 +64,12 @@ def test_connected_values_carry_gradients() -> None:
     traced["relu_1:1"].value.sum().backward()
     assert model.fc.weight.grad is not None
     assert not trace(model, x)["relu_1:1"].value.requires_grad
+
+
+def test_kept_values_go_where_they_are_asked_to() -> None:
+    """Raw and transformed; the pass itself stays where it was."""
+    how = Keep(postfunction=torch.sum, device="meta")
+    traced = trace(zoo.HandUnrolled(), torch.ones(2, 5), keep=how)
+    assert {op.value.device.type for op in traced.ops} == {"meta"}
+    assert {op.transformed.device.type for op in traced.ops} == {"meta"}
+    assert {op.device.type for op in traced.ops} == {"cpu"}

@@ -44,6 +44,18 @@ def test_write_concerns_only_memory_that_overlaps() -> None:
     assert lineage.refer(later) == OpRef(4)
 
 
+def test_views_of_another_type_overlap_where_their_bytes_meet() -> None:
+    """A write to the bytes of the third number has the base as a reader, and not the first half."""
+    lineage = Lineage({}, {})
+    base = torch.zeros(4)
+    half, third = base[:2], base.view(torch.uint8)[8:12]
+    for op, tensor in enumerate((base, half, third)):
+        lineage.made(tensor, op)
+    lineage.wrote(third, 3)
+    assert lineage.refer(base) == OpRef(0, (3,))
+    assert lineage.refer(half) == OpRef(1)
+
+
 def test_interleaved_columns_do_not_overlap() -> None:
     """Two halves of the columns meet in memory and share nothing."""
     lineage = Lineage({}, {})

@@ -133,3 +133,22 @@ class PeeledLoop(torch.nn.Module):
 def test_a_round_on_its_own_lines_is_a_round() -> None:
     """A hand-unrolled last round goes on counting the passes."""
     assert passes(PeeledLoop()) == "linear_1_1x4 relu_1_2x4"
+
+
+class SameAgainOnItsOwnLines(torch.nn.Module):
+    """What a loop does twice to one tensor is done twice to the next, on lines of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = torch.nn.Linear(5, 5)
+
+    def forward(self, x):
+        y = self.fc(x)
+        first = [torch.relu(y) for _ in range(2)]
+        y = self.fc(y)
+        return first[0] + first[1] + torch.relu(y) + torch.relu(y).cos()
+
+
+def test_each_repetition_has_its_own_twin() -> None:
+    """The second of the later calls is a pass of the layer of the second of the loop's."""
+    assert passes(SameAgainOnItsOwnLines()).startswith("linear_1_1x2 relu_1_2x4 add_1_3x")

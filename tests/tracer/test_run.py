@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,6 +47,17 @@ def test_value_of_an_op_is_what_it_was_when_it_had_run() -> None:
     assert traced["relu_1_2"].value.tolist() == [[0.0, 2.0]]
     assert traced["relu_1_2"].in_place
     assert traced["add_1_3"].parents == (traced["relu_1_2"].index,)
+
+
+def test_each_call_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by 1 whenever it is read; the outputs of one call share its time."""
+    clock = SimpleNamespace(perf_counter=itertools.count(0.0).__next__)
+    monkeypatch.setattr("lens_pipeline.tracer.recorder.time", clock)
+    traced = trace(zoo.MultiOutput(), torch.randn(2, 4))
+    assert {op.call: op.seconds for op in traced.ops} == {
+        op.call: 1.0 if op.kind == "call" else 0.0 for op in traced.ops
+    }
+    assert traced.seconds > 0
 
 
 def test_values_outlive_later_writes_to_inputs_and_buffers() -> None:

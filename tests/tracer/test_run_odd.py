@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 import torch
+from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.errors import TraceError
+from lens_pipeline.tracer.records import OpRef
 from lens_pipeline.tracer.run import ForwardError
 from tests import zoo
 
@@ -87,3 +91,25 @@ def test_deep_graph_with_gradients_is_freed_safely() -> None:
     traced = trace(Deep(), torch.ones(1, 2), keep=None)
     assert len(traced.ops) == 60_002
     assert traced["linear_1:1"].grad_fn == "AddmmBackward0"
+
+
+class Pair(NamedTuple):
+    """Two tensors."""
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+
+def test_tensors_in_a_slice_and_in_a_named_tuple_are_parents() -> None:
+    """They are arguments like any other, and what is recorded is where they came from."""
+
+    class Odd(nn.Module):
+        def forward(self, x):
+            part = x[x.argmin() : x.argmax()]
+            return torch.cat(Pair(part.sin(), part.cos()))
+
+    traced = trace(Odd(), torch.arange(6.0))
+    names = {op.name: [traced.ops[parent].name for parent in op.parents] for op in traced.ops}
+    assert names["__getitem__"] == ["input.x", "argmin", "argmax"]
+    assert names["cat"] == ["sin", "cos"]
+    assert traced["cat"].args == (Pair(OpRef(4), OpRef(5)),)

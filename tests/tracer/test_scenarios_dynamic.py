@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.tracer.graph import containing_calls
@@ -63,6 +64,20 @@ def test_autograd_function_is_one_unit_with_its_body_inside() -> None:
     assert [call.class_name for call in inside] == ["_Squares", "_Squares", "Runs"]
     (output,) = traced.module_calls[1].outputs
     assert traced.ops[output].label == "add_1_2"
+
+
+def test_module_that_ends_with_an_autograd_function_ends() -> None:
+    """The function is closed with it, and what comes next runs outside of both."""
+    net = nn.Sequential(Runs(zoo_dynamic._Squares.apply), nn.ReLU())
+    traced = traced_like_plain(net)
+    calls = [(call.class_name, call.parent, call.first, call.last) for call in traced.module_calls]
+    assert calls == [
+        ("Sequential", None, 1, 4),
+        ("Runs", 0, 1, 3),
+        ("_Squares", 1, 1, 3),
+        ("ReLU", 0, 3, 4),
+    ]
+    assert traced.module_calls[1].outputs == traced.module_calls[2].outputs == (2,)
 
 
 @pytest.mark.parametrize("reentrant", [False, True])

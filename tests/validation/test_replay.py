@@ -9,7 +9,7 @@ from torch import nn
 
 from lens_pipeline import trace
 from lens_pipeline.validation.checking import check, validate
-from lens_pipeline.validation.replay import copy, replay, snapshot
+from lens_pipeline.validation.replay import copy, replay, run_call, snapshot
 from lens_pipeline.validation.sameness import difference, nearly_same, same
 from tests import zoo
 
@@ -153,3 +153,14 @@ def test_sameness_knows_nan_dtype_and_rounding() -> None:
     assert not nearly_same(ONE, ONE + 1e-3)
     assert difference(ONE, ONE + 1) == "16 of 16 numbers differ, by at most 1"
     assert difference(ONE, ONE.long()) == "(4, 4) float32 instead of (4, 4) int64"
+
+
+def test_autocast_rescues_only_what_ran_under_it() -> None:
+    """Mixed types are refused again where the call ran without autocast, and cast where with it."""
+    x, weight = torch.ones(2, 4), torch.ones(3, 4, dtype=torch.bfloat16)
+    plain = trace(nn.Linear(4, 3), x).ops[1]
+    cast = trace(Odd(autocast), x).ops[1]
+    assert (plain.name, cast.name) == ("linear", "linear")
+    with pytest.raises(RuntimeError, match="dtype"):
+        run_call([plain], (x, weight), {})
+    assert run_call([cast], (x, weight), {})[0].dtype is torch.bfloat16

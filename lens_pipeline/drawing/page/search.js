@@ -11,7 +11,7 @@ let current = -1;
 const index = (() => {
   const modules = new Map();
   G.calls.address.forEach((address, call) => address && modules.set(address, call));
-  const entries = [...modules].map(([address, call]) => ({
+  const names = [...modules].map(([address, call]) => ({
     text: address, note: G.calls.class[call], call,
     label: "", module: address.toLowerCase(), type: G.calls.class[call].toLowerCase(),
   }));
@@ -20,19 +20,19 @@ const index = (() => {
     const call = G.ops.call[op];
     const address = call < 0 ? "" : G.calls.address[call];
     const type = `${G.layers.type[layer]} ${G.ops.name[op]}`;
-    entries.push({ text: label, note: address, op, label: label.toLowerCase(), module: address.toLowerCase(), type: type.toLowerCase() });
+    names.push({ text: label, note: address, op, label: label.toLowerCase(), module: address.toLowerCase(), type: type.toLowerCase() });
   });
-  return entries;
+  return names;
 })();
 
 function search() {
   const text = query.value.trim().toLowerCase();
   const fields = where.value === "any" ? ["label", "module", "type"] : [where.value];
-  hits = text ? index.filter((entry) => fields.some((field) => entry[field].includes(text))) : [];
-  const exact = (entry) => fields.some((field) => entry[field] === text);
-  const starts = (entry) => fields.some((field) => entry[field].startsWith(text));
-  const order = (entry) => (exact(entry) ? 0 : starts(entry) ? 1 : 2);
-  hits = hits.map((entry, at) => [order(entry), at, entry]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((one) => one[2]);
+  hits = text ? index.filter((named) => fields.some((field) => named[field].includes(text))) : [];
+  const exact = (named) => fields.some((field) => named[field] === text);
+  const starts = (named) => fields.some((field) => named[field].startsWith(text));
+  const order = (named) => (exact(named) ? 0 : starts(named) ? 1 : 2);
+  hits = hits.map((named, at) => [order(named), at, named]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((one) => one[2]);
   current = hits.length ? 0 : -1;
   showHits(text);
 }
@@ -40,9 +40,9 @@ function search() {
 function showHits(text) {
   found.hidden = !text;
   query.setAttribute("aria-expanded", String(Boolean(text)));
-  found.replaceChildren(...hits.slice(0, MOST_FOUND).map((entry, at) => {
-    const note = element("span", {}, entry.note);
-    const item = element("li", { role: "option", id: `hit${at}`, onclick: () => take(at) }, entry.text, note);
+  found.replaceChildren(...hits.slice(0, MOST_FOUND).map((named, at) => {
+    const note = element("span", {}, named.note);
+    const item = element("li", { role: "option", id: `hit${at}`, onclick: () => take(at) }, named.text, note);
     item.addEventListener("mousedown", (event) => event.preventDefault());
     return item;
   }));
@@ -62,12 +62,12 @@ function markHit() {
 }
 
 function take(at) {
-  const entry = hits[at];
-  if (!entry) return;
+  const named = hits[at];
+  if (!named) return;
   found.hidden = true;
   query.setAttribute("aria-expanded", "false");
-  if (entry.op !== undefined) chooseOp(entry.op);
-  else chooseModule(entry.call);
+  if (named.op !== undefined) chooseOp(named.op);
+  else chooseModule(named.call);
 }
 
 query.addEventListener("input", search);

@@ -40,7 +40,10 @@ def start_values(o: Overview, start: Start, *, scored: bool) -> dict[str, Any]:
     values = {"depth": start.depth, "rolled": start.rolled, "reference": start.reference or ""}
     if start.color is None or start.color == "score":
         if start.color and not scored:
-            raise TraceError("A page has no scores to colour by without the run of its model.")
+            raise TraceError(
+                "A page has no scores to colour by without the run of its model; give it as `run`, "
+                "or colour by a column such as flops."
+            )
         return {**values, "color": start.color or ""}
     column = numeric_column(start.color)
     return {
