@@ -23,14 +23,17 @@ LEVEL = 0.05
 HOW = (
     "Each network is scored at the layer and pass that other stimuli (and other subjects, where "
     "there are enough) chose for it, so having more layers is no advantage. Brackets are {level} "
-    "confidence intervals for new stimuli and subjects, paired for differences; p-values are "
+    "confidence intervals for new stimuli and subjects, paired for differences, and not for new "
+    "seeds of untrained networks, which stand for the mean of those that were run; p-values are "
     "corrected for the number of comparisons."
 )
+# what is said where no two kinds of network are there
+NOTHING = "No two kinds of network were compared, so nothing is concluded; scores are below."
 # captions of the figures that studies share
 GUARDED = "Scores at the layer that other data chose, with intervals; band: the noise ceiling."
 LAYERS = (
-    "Scores of every layer and pass, with intervals for trained networks. The best was picked by "
-    "its score; what it scores on other data stands above."
+    "Scores of every layer and pass, with intervals for trained networks and a line per seed for "
+    "untrained ones. The best was picked by its score; what it scores on other data stands above."
 )
 # verdict -> how a sentence says it; the first blank is for whom it is compared with
 _VERDICTS = {
@@ -78,7 +81,9 @@ def answer(
     """Return the top of a study's page; `figures` are names and captions, most telling first."""
     share = f"{level:.0%}"
     tables = (_scores(found.scores), _differences(found.differences, share))
-    return Study(question, tuple(says), HOW.format(level=share), tables, figures, stand_in)
+    return Study(
+        question, tuple(says) or (NOTHING,), HOW.format(level=share), tables, figures, stand_in
+    )
 
 
 def _scores(scores: pd.DataFrame) -> Table:
@@ -108,7 +113,9 @@ def _differences(differences: pd.DataFrame, level: str) -> Table:
         )
         for _, row in differences.iterrows()
     ]
-    return Table("Differences", ("", "", "difference", level, "corrected p"), tuple(sorted(rows)))
+    return Table(
+        "Differences", ("networks", "data", "difference", level, "corrected p"), tuple(sorted(rows))
+    )
 
 
 def short_names(references: Sequence[str] | pd.Series) -> dict[str, str]:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RANDOM = "random"
+# marks a score whose layer was chosen by that very score
+_UNCHOSEN = "\u00b9"
 # (of the network, of its twins)
 Pair = tuple[str, str]
 
@@ -38,11 +40,14 @@ def _pair(rows: pd.DataFrame) -> Pair:
         ].to_numpy()
     )
     trained = "; ".join(dict.fromkeys(cells))
-    twins = rows.loc[random, "score"]
-    return trained, f"{twins.mean():.3f} ({len(twins)})" if len(twins) else ""
+    twins = rows.loc[random]
+    if not len(twins):
+        return trained, ""
+    mark = "" if twins["chosen"].all() else _UNCHOSEN
+    return trained, f"{twins['score'].mean():.3f}{mark} ({len(twins)})"
 
 
 def _cell(score: float, low: float, high: float, *, chosen: bool) -> str:
-    mark = "" if chosen else "\u00b9"
+    mark = "" if chosen else _UNCHOSEN
     interval = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
     return f"{score:.3f}{mark}{interval}"

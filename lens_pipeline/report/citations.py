@@ -42,13 +42,16 @@ def _of_model(models: Mapping[str, list[str]], name: str) -> list[str]:
 
 
 def _methods(methods: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
-    yield methods["rsa"]
-    if (config.get("rsa") or {}).get("bootstrap") != 0:
+    rsa = config.get("rsa") or {}
+    if rsa.get("method") != "none":
+        yield methods["rsa"]
+    compared = rsa.get("reference") or (config.get("brain") or {}).get("files")
+    if compared and rsa.get("bootstrap") != 0:
         yield methods["inference"]
     for name in (config.get("encoding") or {}).get("methods") or ():
         if name in methods:
             yield methods[name]
-    if (config.get("rsa") or {}).get("cka"):
+    if rsa.get("cka"):
         yield methods["cka"]
 
 

@@ -78,6 +78,15 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return found if "config" in found else None
 
 
+def read_failures(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return (job, why it failed) for the jobs of a sweep that did, also before a folder was."""
+    try:
+        jobs = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["jobs"]
+    except (OSError, ValueError, KeyError):
+        return ()
+    return tuple((str(job["name"]), str(job["failure"])) for job in jobs if job.get("failure"))
+
+
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the tables that are there."""
     import pandas as pd

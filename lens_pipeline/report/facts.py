@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lens_pipeline.report.sections import untimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,7 +184,19 @@ def _layers(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tu
         yield "left out", "; ".join(str(item) for item in left_out)
 
 
-def _rdms(rsa: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def bars(record: Mapping[str, Any]) -> str:
+    """Return what the error bars of scores are."""
+    rsa = record["config"]["rsa"]
+    if rsa.get("bootstrap") == 0:
+        return "standard errors over subjects"
+    return f"{_level(rsa)} confidence intervals"
+
+
+def _level(rsa: Mapping[str, Any]) -> str:
+    return f"{100 * rsa.get('interval', 0.95):g} %"
+
+
+def _rdms(rsa: Mapping[str, Any], *, compared: bool) -> Iterator[tuple[str, str]]:
     if rsa["method"] == "none":
         yield "RDMs", "none (rsa.method=none)"
         return
@@ -190,13 +205,17 @@ def _rdms(rsa: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, words in _SETTINGS.items():
         if rsa.get(key) not in (None, "", [], (), False, 0):
             yield words, _plain(rsa[key])
-    if rsa.get("bootstrap") != 0:
+    if not compared:
+        yield "reference", "none was given, so layers are compared with each other alone"
+    elif rsa.get("bootstrap") != 0:
         correction = rsa.get("correction", "fdr")
-        yield "intervals", f"{rsa.get('interval', 0.95):.0%}, p-values corrected by {correction}"
+        words = f"{_level(rsa)}, p-values corrected by {correction} within each reference"
+        yield "intervals", words
 
 
 def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _rdms(config["rsa"])
+    references = record["analysis"].get("references") or {}
+    yield from _rdms(config["rsa"], compared=bool(references))
     brain, encoding = config.get("brain") or {}, config.get("encoding") or {}
     for key in ("name", "regions", "subjects", "method", "normalise"):
         if brain.get("files") and brain.get(key):
@@ -205,8 +224,10 @@ def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterato
         by = f" by {encoding['group']}" if encoding.get("group") else ""
         folds = f"{encoding.get('folds', '')} folds{by}"
         yield "encoding models", f"{', '.join(encoding['methods'])}; {folds}"
-    for name, account in (record["analysis"].get("references") or {}).items():
-        yield f"reference {name}", str(account)
+    times = Counter(map(untimed, references))
+    for name, account in {untimed(name): of for name, of in references.items()}.items():
+        many = f", {times[name]} times" if times[name] > 1 else ""
+        yield f"reference {name}{many}", str(account)
 
 
 def _computation(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -59,9 +59,13 @@ def _measured(row: Row) -> str:
 def _sentences(rows: Sequence[Row], tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     ranked = sorted(rows, key=lambda row: -row["score"])
     best, plain = ranked[0], all(row["pass"] == 1 for row in rows)
-    yield _best(best, plain=plain)
-    pairs = _of(tables.get("comparisons"), best)
+    times = {row["time_ms"] for row in rows if _is_timed(row)}
     places = dict.fromkeys(_key(row) for row in ranked)
+    yield _best(best, plain=plain)
+    if len(times) > 1:
+        yield _picked(n_places=len(places), n_times=len(times))
+        return
+    pairs = _of(tables.get("comparisons"), best)
     if len(places) > 1 and pairs:
         yield from _others(list(places), pairs, plain=plain)
     if len(places) > 1:
@@ -69,15 +73,30 @@ def _sentences(rows: Sequence[Row], tables: Mapping[str, pd.DataFrame]) -> Itera
 
 
 def _best(row: Row, *, plain: bool) -> str:
-    low, high = number_of(row, "ci_low"), number_of(row, "ci_high")
-    interval = f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else ""
-    time = number_of(row, "time_ms")
-    at = f" at {time:g} ms" if math.isfinite(time) else ""
+    interval = f" {_interval(row)}" if math.isfinite(number_of(row, "ci_low")) else ""
+    at = f" at {row['time_ms']:g} ms" if _is_timed(row) else ""
     p = number_of(row, "p_corrected")
     above = "above 0" if p < LEVEL else "not shown to be above 0"
-    sure = f", {above} ({p_words(p)})" if math.isfinite(p) else ""
+    # p-values are corrected for layers and passes, and the best time was picked from many
+    sure = f", {above} ({p_words(p)})" if math.isfinite(p) and not at else ""
     name = _name(_key(row), plain=plain)
     return f"Best: {name}{at}, {row['score']:.3f}{interval}{sure}; {_ceiling(row)}."
+
+
+def _picked(*, n_places: int, n_times: int) -> str:
+    return (
+        f"It was picked from {n_places} layers and passes at {n_times} times by this very score, "
+        "which is therefore too high; p-values in scores.csv are corrected for layers and passes, "
+        "and not for times."
+    )
+
+
+def _interval(row: Row) -> str:
+    return f"[{number_of(row, 'ci_low'):.3f}, {number_of(row, 'ci_high'):.3f}]"
+
+
+def _is_timed(row: Row) -> bool:
+    return math.isfinite(number_of(row, "time_ms"))
 
 
 def _ceiling(row: Row) -> str:
@@ -85,7 +104,7 @@ def _ceiling(row: Row) -> str:
     if not math.isfinite(lower):
         return "no noise ceiling, which takes two subjects"
     p = number_of(row, "p_ceiling")
-    if not math.isfinite(p):
+    if not math.isfinite(p) or _is_timed(row):
         how = ""
     elif p >= LEVEL:
         how = ", from which it cannot be told apart"
@@ -130,9 +149,11 @@ def _chosen(best: Row, choices: Sequence[Row], *, n: int, plain: bool) -> str:
     mean = sum(row["score"] for row in choices) / len(choices)
     names = dict.fromkeys(_name(_key(row), plain=plain) for row in choices)
     parted = "stimuli and subjects" if choices[0].get("parted") == "both" else "stimuli"
+    known = all(math.isfinite(number_of(row, "ci_low")) for row in choices)
+    each = f", whose intervals are {' and '.join(map(_interval, choices))}" if known else ""
     return (
         f"To report: {mean:.3f}, the score on {parted} that had no say in the choice of the layer "
-        f"({' or '.join(names)}; mean of {len(choices)} parts). The best of {n}, "
+        f"({' or '.join(names)}; mean of {len(choices)} parts{each}). The best of {n}, "
         f"{best['score']:.3f}, was picked by its score."
     )
 
@@ -148,7 +169,7 @@ def p_words(p: float) -> str:
 
 def _of(table: pd.DataFrame | None, like: Row) -> list[Row]:
     """Return the rows of a table about the reference and measure of a row."""
-    if table is None or math.isfinite(number_of(like, "time_ms")):
+    if table is None or _is_timed(like):
         return []
     same = (table["reference"] == like["reference"]) & (table["measure"] == like["measure"])
     return rows_of(table[same])

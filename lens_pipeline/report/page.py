@@ -15,12 +15,14 @@ from lens_pipeline.report.citations import citations
 from lens_pipeline.report.contents import (
     figures_with_data,
     read_contents,
+    read_failures,
     read_figures,
     read_record,
     read_tables,
 )
 from lens_pipeline.report.facts import (
     RUN_COLUMNS,
+    bars,
     facts,
     headline,
     layer_rows,
@@ -49,14 +51,18 @@ REPORT = "report.html"
 
 # Figures in the order of reading, with what stands under them; others follow by name.
 _CAPTIONS = {
-    "scores": "Scores by layer and pass, with confidence intervals; the band is the noise ceiling.",
+    "scores": "Scores by layer and pass; bars are {bars}, the band is the noise ceiling.",
     "regions": "Scores by region and layer; framed: the best of a row, bold: corrected p < 0.05.",
     "sweep": "The chosen layer of each network with its interval, beside its random twins.",
-    "time": "Passes of the model against the time of the brain's response.",
+    "time": "Scores of passes at each time of the brain's response; no test corrects for times.",
     "rdms": "Dissimilarities of the stimuli in each layer and pass.",
     "likeness": "How alike the RDMs of layers are, each with each.",
     "layers": "A map of the layers by multidimensional scaling: near means alike.",
-    "encoding": "Responses predicted from each layer and pass.",
+    "encoding_map": "Responses to held-out stimuli, predicted; framed: the best of a row.",
+    "encoding": "Responses to held-out stimuli, predicted from each layer and pass. No layer was "
+    "chosen on other data: the highest is picked by its score. Banded ridge predicts from all "
+    "layers at once; its other points are what each layer adds to that, in medians, which do not "
+    "sum.",
 }
 # the drawing of an interval, in pixels
 _WIDTH, _HEIGHT = 120, 14
@@ -77,7 +83,8 @@ def write_run_report(folder: Path, *, record: Mapping[str, Any] | None = None) -
         stand_ins=contents.record["stand_ins"],
         facts=facts(contents),
         scores=score_tables(tables["scores"]) if len(tables.get("scores", ())) else (),
-        figures=_captioned(contents.figures),
+        figures=_captioned(contents.figures, bars(contents.record)),
+        bars=bars(contents.record),
         data=contents.data,
         tables=[
             (title, *plain_table(tables[name]))
@@ -125,10 +132,15 @@ def write_sweep_report(folder: Path, runs: Sequence[Path]) -> Path:
         told=[(name, figures[name], text) for name, text in study.figures.items()] if study else (),
         runs=[(run.name, _link(run, folder), run_cells(records.get(run))) for run in runs],
         columns=RUN_COLUMNS,
+        failures=read_failures(folder),
+        # as a shell in the folder of the page would call them
+        replays=[
+            Path(os.path.relpath(run, folder)).as_posix() for run in runs if _link(run, folder)
+        ],
         stand_ins=_stand_ins(records.values(), study),
         # a study says the same at its top, of families of networks
         architectures=[architecture_table(of) for of in best if len(of) and not study],
-        figures=[] if study else _captioned(figures),
+        figures=[] if study else _captioned(figures, ""),
         data=figures_with_data(folder),
         citations=list(
             dict.fromkeys(c for one in records.values() for c in citations(one["config"]))
@@ -153,15 +165,16 @@ def _link(run: Path, folder: Path) -> str | None:
     return Path(os.path.relpath(page, folder)).as_posix()
 
 
-def _captioned(figures: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return (name, address, caption), in the order of reading."""
+def _captioned(figures: Mapping[str, str], bars: str) -> list[tuple[str, str, str]]:
+    """Return (name, address, caption), in the order of reading; `bars` says what bars are."""
     order = list(_CAPTIONS)
 
     def kind(name: str) -> int:
         return next((at for at, begin in enumerate(order) if name.startswith(begin)), len(order))
 
+    words = [text.format(bars=bars) for text in _CAPTIONS.values()]
     return [
-        (name, figures[name], _CAPTIONS[order[kind(name)]] if kind(name) < len(order) else name)
+        (name, figures[name], words[kind(name)] if kind(name) < len(order) else name)
         for name in sorted(figures, key=lambda name: (kind(name), name))
     ]
 

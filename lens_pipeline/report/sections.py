@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ class Cell:
     # noise ceiling; NaN for a single subject
     ceiling_low: float
     ceiling_high: float
-    # corrected for the number of tests; NaN where nothing was resampled
+    # corrected for the number of tests; NaN where nothing was resampled, and for the best time
     p: float
     # in ms, of the best time for data with a time axis; None for data without
     time: float | None
@@ -42,6 +43,8 @@ class ScoreTable:
     # ends of the axis that intervals and ceilings are drawn on
     low: float
     high: float
+    # whether data with a time axis are shown at the best time of each layer and pass
+    timed: bool = False
     # bootstrap draws, "" where nothing was resampled, and of what
     draws: str = ""
     resampled: str = ""
@@ -58,8 +61,9 @@ class Differences:
 
     reference: str
     measure: str
-    # names of layers and passes
+    # names of layers and passes, and what stands above their columns
     names: tuple[str, ...]
+    heads: tuple[str, ...]
     # a row per name: "higher" or "lower" where its score differs from that of the column, else ""
     cells: tuple[tuple[str, ...], ...]
     # pairs that differ, and all
@@ -68,8 +72,12 @@ class Differences:
 
 
 def differences(comparisons: pd.DataFrame, *, alpha: float = 0.05) -> tuple[Differences, ...]:
-    """Return, for each reference and measure, which pairs differ by corrected p below `alpha`."""
-    grouped = comparisons.groupby(["reference", "measure"], sort=False)
+    """Return, for each reference and measure, which pairs differ by corrected p below `alpha`.
+
+    Data with a time axis are left out: they have a table for each time.
+    """
+    whole = [untimed(name) == name for name in map(str, comparisons["reference"])]
+    grouped = comparisons.loc[whole].groupby(["reference", "measure"], sort=False)
     return tuple(
         _differences(str(reference), str(measure), rows_of(part), alpha=alpha)
         for (reference, measure), part in grouped
@@ -91,7 +99,22 @@ def _differences(
                 ("higher", "lower") if up else ("lower", "higher")
             )
     cells = tuple(tuple(found.get((one, other), "") for other in names) for one in names)
-    return Differences(reference, measure, tuple(names), cells, len(found) // 2, len(rows))
+    short = max(map(len, names)) <= _LONGEST_HEAD
+    numbers = tuple(map(str, range(1, len(names) + 1)))
+    labels = tuple(names) if short else tuple(map("{} {}".format, numbers, names))
+    return Differences(
+        reference=reference,
+        measure=measure,
+        names=labels,
+        heads=labels if short else numbers,
+        cells=cells,
+        n_different=len(found) // 2,
+        n_pairs=len(rows),
+    )
+
+
+# letters of a name that fits above a column; longer ones are numbered
+_LONGEST_HEAD = 24
 
 
 def layer_name(layer: str, number: float) -> str:
@@ -123,6 +146,7 @@ def _score_table(measure: Any, scores: pd.DataFrame) -> ScoreTable:
         ),
         low=min([*ends, 0.0]),
         high=max([*ends, 0.0]),
+        timed=any(math.isfinite(number_of(row, "time_ms")) for row in best.values()),
         draws=_range(scores.get("n_bootstrap", ())),
         resampled=" and ".join(_WORDS[x] for x in _WORDS if x in set(scores.get("resampled", ()))),
     )
@@ -149,10 +173,18 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def column_name(row: Mapping[str, Any]) -> str:
-    """Return the reference of a score, with its region where the name does not say it."""
-    region = row.get("region")
-    with_region = isinstance(region, str) and region not in row["reference"]
-    return f"{row['reference']} {region}" if with_region else str(row["reference"])
+    """Return the reference of a score without its time, with its region where that is not in it."""
+    name, region = untimed(str(row["reference"])), row.get("region")
+    return f"{name} {region}" if isinstance(region, str) and region not in name else name
+
+
+def untimed(reference: str) -> str:
+    """Return the name of a reference without the time that it may end in.
+
+    >>> untimed("meg:IT@170ms"), untimed("it@home")
+    ('meg:IT', 'it@home')
+    """
+    return re.sub(r"@[-+.\de]+ms$", "", reference)
 
 
 def _cell(row: Mapping[str, Any] | None, largest: float) -> Cell | None:
@@ -165,7 +197,8 @@ def _cell(row: Mapping[str, Any] | None, largest: float) -> Cell | None:
         high=number_of(row, "ci_high"),
         ceiling_low=number_of(row, "ceiling_lower"),
         ceiling_high=number_of(row, "ceiling_upper"),
-        p=number_of(row, "p_corrected"),
+        # corrected for layers and passes, and not for the times that the best was picked from
+        p=math.nan if math.isfinite(time) else number_of(row, "p_corrected"),
         time=time if math.isfinite(time) else None,
         weight=abs(float(row["score"])) / largest,
     )

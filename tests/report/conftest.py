@@ -17,11 +17,15 @@ CONFIG = {
     "layers": ["layer1", "<script>alert(1)</script>"],
     "postfunction": ["flatten"],
     "rsa": {"method": "correlation", "measure": ["spearman"], "bootstrap": 1000, "cka": True},
-    "brain": {"cite": "@article{a2000,\n title = {A}}\n@article{b2001, title = {B}}\n"},
+    "brain": {
+        "files": ["meg.nc"],
+        "cite": "@article{a2000,\n title = {A}}\n@article{b2001, title = {B}}\n",
+    },
     "encoding": {"methods": ["pls"]},
     "runtime": {"mode": "exact", "device": "cpu", "threads": 1, "batch_size": 32},
     "executor": {"name": "serial", "workers": 1},
 }
+_TIMES = {f"meg@{time}ms": "3 stimuli matched" for time in (100, 150)}
 RECORD: dict[str, Any] = {
     "format": 0,
     "config": CONFIG,
@@ -54,20 +58,24 @@ RECORD: dict[str, Any] = {
         "tasks, computing": 9.0,
         "analysis": 25.0,
     },
-    "analysis": {"references": {"it": "4 stimuli matched"}, "left_out": ["V1:1 is constant"]},
+    "analysis": {
+        "references": {"it": "4 stimuli matched", **_TIMES},
+        "left_out": ["V1:1 is constant"],
+    },
 }
 SCORES = """\
 layer,pass,reference,region,time_ms,measure,score,ci_low,ci_high,p_corrected,ceiling_lower,ceiling_upper
 layer1,1,it,,,spearman,0.25,0.1,0.4,0.01,0.5,0.6
 layer1,2,it,,,spearman,-0.05,-0.2,0.1,0.7,0.5,0.6
-layer1,1,meg,,100,spearman,0.1,,,,,
-layer1,1,meg,,150,spearman,0.3,,,,,
+layer1,1,meg@100ms,,100,spearman,0.1,,,0.001,,
+layer1,1,meg@150ms,,150,spearman,0.3,,,0.001,,
 """
 COMPARISONS = """\
 reference,measure,layer,pass,other_layer,other_pass,difference,sem,p_value,p_corrected
 it,spearman,layer1,1,layer1,2,-0.2,0.05,0.001,0.003
 it,spearman,layer1,1,layer2,1,0.1,0.09,0.2,0.3
 it,spearman,layer1,2,layer2,1,0.3,0.05,0.001,0.003
+meg@100ms,spearman,layer1,1,layer2,1,0.3,0.05,0.001,0.003
 """
 CHOICES = """\
 reference,measure,part,layer,pass,score,n_stimuli_choosing,n_stimuli

@@ -26,3 +26,10 @@ def test_networks_are_rows_with_their_twins() -> None:
         ("alexnet", (("0.400 [0.300, 0.500]", "0.150 (2)"), ("", ""))),
         ("vgg", (("", ""), ("0.300\u00b9", ""))),
     )
+
+
+def test_twins_whose_layer_their_score_chose_are_marked() -> None:
+    """Or a fair score would stand beside one that is too good."""
+    unchosen = BEST.assign(chosen=[True, True, True, False, True])
+    _, _, rows = architecture_table(unchosen)
+    assert rows[0][1][0] == ("0.400 [0.300, 0.500]", "0.150\u00b9 (2)")

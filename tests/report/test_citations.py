@@ -34,3 +34,11 @@ def test_without_a_bootstrap_its_paper_is_not_cited() -> None:
     assert "schutt2023inference" not in keys
     assert "kornblith2019cka" not in keys
     assert "a2000" not in keys
+
+
+def test_without_a_reference_nothing_is_inferred() -> None:
+    """Of activations alone not even the method is cited."""
+    config = {**CONFIG, "brain": None}
+    assert "schutt2023inference" not in _keys(config)
+    assert "kriegeskorte2008rsa" in _keys(config)
+    assert "kriegeskorte2008rsa" not in _keys({**config, "rsa": {"method": "none"}})

@@ -77,21 +77,32 @@ def test_others_that_could_be_the_best_are_named() -> None:
 
 def test_the_score_to_report_is_the_one_on_other_data() -> None:
     """The mean over parts, with the layers that were chosen; without one there is a warning."""
-    rows = [{"layer": "b", "score": 0.36}, {"layer": "c", "score": 0.30}]
+    rows = [
+        {"layer": "b", "score": 0.36, "ci_low": 0.2, "ci_high": 0.5},
+        {"layer": "c", "score": 0.30, "ci_low": -0.1, "ci_high": 0.7},
+    ]
     choices = pd.DataFrame([{**PLACE, "part": 1, "parted": "both", **row} for row in rows])
     assert (
         "To report: 0.330, the score on stimuli and subjects that had no say in the choice of the "
-        "layer (b or c; mean of 2 parts). The best of 4, 0.400, was picked by its score."
+        "layer (b or c; mean of 2 parts, whose intervals are [0.200, 0.500] and [-0.100, 0.700]). "
+        "The best of 4, 0.400, was picked by its score."
     ) in _said(choices=choices)
+    bare = choices.drop(columns=["ci_low", "ci_high"])
+    assert "mean of 2 parts). The best" in _said(choices=bare)
     assert "picked as the best of 4 by this very score, which is therefore too high" in _said()
 
 
 def test_data_with_times_name_the_best_time() -> None:
-    """Comparisons of other references are not theirs."""
-    timed = _scores(reference="meg").assign(time_ms=[100, 150, 200, 250])
-    said = _said(scores=timed, comparisons=_comparisons(c=0.2))
-    assert said.startswith("Best: b at 150 ms, 0.400")
-    assert "Next" not in said
+    """All times are one outcome, without a verdict by p-values that know nothing of the times."""
+    timed = _scores().assign(time_ms=[100, 150, 200, 250])
+    timed["reference"] = [f"meg@{time}ms" for time in timed["time_ms"]]
+    (one,) = outcomes({"scores": timed, "comparisons": _comparisons(c=0.2)})
+    assert one.reference == "meg"
+    assert one.sentences[0] == (
+        "Best: b at 150 ms, 0.400 [0.300, 0.500]; noise ceiling 0.450 to 0.540."
+    )
+    assert one.sentences[1].startswith("It was picked from 4 layers and passes at 4 times by")
+    assert len(one.sentences) == 2
 
 
 def test_passes_are_named_where_there_are_several() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lens_pipeline.pipeline.sweep.reporting import make_report
+from lens_pipeline.report.page import write_run_report, write_sweep_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +38,25 @@ def test_folder_of_runs_gives_the_page_of_a_sweep(run: Path) -> None:
     assert 'href="resnet18-things/report.html"' in page
     assert "alexnet-things: not finished" in page
     assert "<td>0.25</td>" in page
-    assert f"lens-pipeline replay {folder.name}/resnet18-things" in page
-    assert f"replay {folder.name}/alexnet-things" not in page
+    assert "lens-pipeline replay resnet18-things" in page
+    assert "replay alexnet-things" not in page
+    assert "Failed." not in page
+
+
+def test_page_of_a_sweep_says_what_failed_and_where_runs_are(run: Path) -> None:
+    """A job that failed before it had a folder is not left out in silence."""
+    write_run_report(run)
+    folder = run.parent / "sweeps" / "two"
+    folder.mkdir(parents=True)
+    jobs = [
+        {"name": "model=resnet18", "folder": str(run), "failure": None},
+        {"name": "model=vgg<16>", "folder": None, "failure": "No weights & no network."},
+    ]
+    (folder / "sweep.json").write_text(json.dumps({"format": 1, "jobs": jobs}))
+    page = write_sweep_report(folder, [run]).read_text(encoding="utf-8")
+    assert "1 of the jobs" in page
+    assert "<li>model=vgg&lt;16&gt;: No weights &amp; no network.</li>" in page
+    assert "lens-pipeline replay ../../resnet18-things" in page
 
 
 def _fits(page: Any, width: int) -> bool:

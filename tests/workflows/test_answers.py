@@ -68,6 +68,8 @@ def test_tables_have_intervals_and_the_ceiling(answers: ModuleType) -> None:
     )
     assert ("net less twin", "it", "+0.200", "[0.10, 0.30]", "0.010") in differences.rows
     assert (study.question, study.answers, study.stand_in) == ("Which?", ("This.",), "no")
+    # an empty answer would look like a page that failed
+    assert answers.answer("Which?", found, says=[], figures={}).answers == (answers.NOTHING,)
 
 
 def test_file_names_stay_where_they_tell_references_apart(answers: ModuleType) -> None:

@@ -166,8 +166,9 @@ def test_demonstration_with_random_weights_is_stamped(output: Path) -> None:
     assert pair.count(", p ") == 4
     passes = said[said.str.contains("at pass 2 .* pass 1")]
     assert [text.count(", p ") for text in passes] == [4, 4]
-    picture = (output / "figures" / "scores_passes.svg").read_text(encoding="utf-8")
-    assert picture.count("#c40000") > 0
+    for name in ("scores_guarded", "scores_passes", "time_spearman"):
+        picture = (output / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        assert picture.count("#c40000") > 0
     page = (output / "report.html").read_text(encoding="utf-8")
     assert "<h1>Does recurrence make" in page
     assert pair in html.unescape(page)

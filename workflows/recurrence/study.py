@@ -12,7 +12,6 @@ pass that other images chose for each. Conclusions are in conclusions.csv, in wo
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,15 +26,22 @@ from passes import pass_gains, passes_figure, planned
 from pictures import guarded_figure
 
 from lens_pipeline.errors import ConfigError
-from lens_pipeline.pipeline.analysis.figures import FIGURES
+from lens_pipeline.rsa.time import time_mapping, windows
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    import pandas as pd
+
+    from lens_pipeline.rsa.time import Window
+
 QUESTION = "Does recurrence make a network's areas look more like visual cortex?"
 PASSES = "Every pass of every area, with intervals; dashed: the same weights, each area run once."
-TIME = "Passes of the net against the time of the response; boxes: when passes are said to be."
+TIME = (
+    "Passes of the net against the time of the response; boxes: when passes are said to be. No "
+    "test corrects for times."
+)
 NETS = {"cornet_s": "CORnet-S", "cornet_rt": "CORnet-RT"}
 STAMP = (
     "random weights were asked for (--weights random): this shows what the study does, not what "
@@ -142,12 +148,25 @@ def _families(nets: Sequence[str]) -> dict[str, list[str]]:
     return families
 
 
-def _time_maps(run: Path, output: Path) -> dict[str, str]:
-    """Copy a run's maps of passes and brain time to the study's figures; return their captions."""
-    paths = sorted((run / FIGURES).glob("time_*"))
-    for path in paths:
-        shutil.copyfile(path, output / FIGURES / path.name)
-    return dict.fromkeys((path.stem for path in paths), TIME)
+def _time_maps(scores: pd.DataFrame, output: Path, *, net: str, stamp: str) -> dict[str, str]:
+    """Draw a net's maps of passes and brain time for each measure; return their captions."""
+    from lens_pipeline.rsa.figures.time import time_map
+
+    captions = {}
+    timed = scores[(scores["job"] == net) & scores["time_ms"].notna()]
+    for measure, rows in timed.groupby("measure", sort=False):
+        figure = time_map(rows, windows=_windows(rows), title=net, stand_in=stamp)
+        steps.write_figure(output, f"time_{measure}", figure, rows)
+        captions[f"time_{measure}"] = TIME
+    return captions
+
+
+def _windows(rows: pd.DataFrame) -> tuple[Window, ...]:
+    """Return when passes are, of the net of which that was published."""
+    if set(rows["model"]) != {"cornet_s"}:
+        return ()
+    parts = list(dict.fromkeys(zip(rows["layer"], rows["pass"], strict=True)))
+    return windows(parts, time_mapping("cornet_s"))
 
 
 def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
@@ -192,7 +211,7 @@ def _conclude(options: argparse.Namespace, folders: dict[str, Path]) -> bool:
         scores, net=families[kind], twin=families[twin], title=title, stamp=stamp
     )
     steps.write_figure(output, "scores_passes", figure, scores[scores["time_ms"].isna()])
-    maps = _time_maps(folders[job(families[kind][0], "images_white")], output)
+    maps = _time_maps(scores, output, net=families[kind][0], stamp=stamp)
     figures = {"scores_guarded": GUARDED, "scores_passes": PASSES, **maps}
     told = answer(QUESTION, found, says=said["says"].tolist(), figures=figures, stand_in=stamp)
     return steps.write_page(output, told)

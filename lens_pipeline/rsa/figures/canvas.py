@@ -83,10 +83,55 @@ def shortened(name: str, *, most: int = 26) -> str:
     return f"{name[: most - 1 - tail]}…{name[-tail:]}"
 
 
+def distinct(names: Sequence[str], *, most: int = 26) -> list[str]:
+    """Return names that fit labels and differ wherever the whole names do.
+
+    Where the middles that are left out hold the difference, that difference is shown instead; and
+    where even this is too long, names are numbered.
+    """
+    labels = [shortened(name, most=most) for name in names]
+    for label in {label for label in labels if labels.count(label) > 1}:
+        rows = [row for row, one in enumerate(labels) if one == label]
+        alike = list(dict.fromkeys(names[row] for row in rows))
+        if len(alike) == 1:
+            continue
+        shown = _differing(alike, most=most)
+        for row in rows:
+            labels[row] = shown[alike.index(names[row])]
+    return labels
+
+
+def _differing(names: Sequence[str], *, most: int) -> list[str]:
+    """Return the parts of different names that differ, with what fits of what stands around."""
+    start = _shared(names)
+    end = _shared([name[start:][::-1] for name in names])
+    room = most - 2 - max(len(name) - start - end for name in names)
+    if room < 0:
+        return [f"{at} {shortened(name, most=most - 4)}" for at, name in enumerate(names, 1)]
+    before, after = start - (room + 1) // 2, end - room // 2
+    return [
+        ("…" if before > 0 else "")
+        + name[max(before, 0) : len(name) - max(after, 0)]
+        + ("…" if after > 0 else "")
+        for name in names
+    ]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Return how many letters all names begin with."""
+    shortest = min(map(len, names))
+    return next((at for at in range(shortest) if len({n[at] for n in names}) > 1), shortest)
+
+
 def stamp_height(stand_in: str, width: float) -> float:
     """Return the inches that the stamp takes at the foot of a figure of that width."""
     lines = _wrapped(_stamp_text(stand_in), width=width, size=9, bold=True).count("\n") + 1
     return 0.16 + 0.16 * lines if stand_in else 0.0
+
+
+def title_height(title: str, width: float) -> float:
+    """Return the inches that a title takes at the head of a figure of that width."""
+    return 0.2 + 0.2 * (_wrapped(title, width=width, size=12).count("\n") + 1)
 
 
 def _stamp_text(stand_in: str) -> str:

@@ -16,8 +16,8 @@ from lens_pipeline.rsa.figures.canvas import (
     INK,
     PALE,
     depth_colours,
+    distinct,
     new_figure,
-    shortened,
     stamp_height,
 )
 from lens_pipeline.rsa.figures.labels import place_labels
@@ -68,7 +68,7 @@ def likeness_matrix(
     n = len(likeness)
     cell = max(0.13, min(0.5, 8.0 / max(n, 1)))
     side = max(cell * n, 1.2)
-    names = [shortened(_label(name, likeness)) for name in likeness.index]
+    names = distinct([_label(name, likeness) for name in likeness.index])
     margin = 0.2 + 0.068 * max(map(len, names), default=0)
     width = max(margin + side + 1.3, 5.5)
     foot = stamp_height(stand_in, width) + 0.1
@@ -186,12 +186,12 @@ def _list_names(
     figure: Figure, names: list[str], layers: list[str], *, x: float, width: float, height: float
 ) -> None:
     colours = depth_colours(list(dict.fromkeys(layers)))
-    for place, (name, layer) in enumerate(zip(names, layers, strict=True)):
+    for place, (name, layer) in enumerate(zip(distinct(names), layers, strict=True)):
         column, row = divmod(place, 30)
         figure.text(
             x + 2.3 * column / width,
             1 - (HEAD + 0.1 + 0.183 * row) / height,
-            f"{place + 1}  {shortened(name)}",
+            f"{place + 1}  {name}",
             fontsize=8,
             color=colours[layer],
         )

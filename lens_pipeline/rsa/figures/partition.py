@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import (
+    HEAD,
+    INK,
+    distinct,
+    new_figure,
+    stamp_height,
+    title_height,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +44,8 @@ def partition_figure(
     width = min(max(_LEFT + _RIGHT + _PER_BAR * widest, 7.0), 20.0)
     foot = stamp_height(stand_in, width) + 0.15
     below = 0.25 + 0.075 * max(len(label) for rows in panels for label in _labels(rows))
-    head = HEAD + 0.35
+    beside = 0.075 * (2 * sum(map(len, names)) + 40) < width
+    head = max(HEAD, title_height(title, width)) + (0.35 if beside else 0.85)
     height = head + len(panels) * (_PANEL + _GAP + below) + foot
     figure = new_figure(width, height, title=title, stand_in=stand_in)
     for at, rows in enumerate(panels):
@@ -52,8 +60,8 @@ def partition_figure(
         [handles[at] for at in order],
         [words[at] for at in order],
         loc="upper left",
-        bbox_to_anchor=(0.05 / width, 1 - (HEAD - 0.1) / height),
-        ncols=4,
+        bbox_to_anchor=(0.05 / width, 1 - (head - (0.45 if beside else 0.95)) / height),
+        ncols=4 if beside else 1,
         fontsize=8,
         frameon=False,
     )
@@ -67,10 +75,10 @@ def _most(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:
-    pairs = zip(rows["first"], rows["second"], strict=True)
+    first, second = (distinct(list(rows[side]), most=40) for side in ("first", "second"))
     return [
-        shortened(one if one == other else f"{shortened(one)} + {shortened(other)}", most=40)
-        for one, other in pairs
+        one if one == other else f"{one} + {other}"
+        for one, other in zip(first, second, strict=True)
     ]
 
 
@@ -92,6 +100,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
     axes.hlines(totals, xs - 0.42, xs + 0.42, color=INK, linewidth=1.4, label="together (R²)")
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(xs, _labels(rows), rotation=90, fontsize=8)
+    axes.set_ylim(1.06 * under.min(), 1.06 * max(above.max(), 1e-3))
     axes.set_xlim(-0.6, max(len(rows), 6) - 0.4)
     axes.tick_params(axis="y", labelsize=8)
     axes.set_ylabel("R²", fontsize=9, color=INK)

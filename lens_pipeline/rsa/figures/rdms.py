@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
-from lens_pipeline.rsa.figures.canvas import HEAD, INK, PALE, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, PALE, distinct, new_figure, stamp_height
 from lens_pipeline.rsa.rdms import RDM_METHODS, pass_name
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def rdm_grid(
     heading = _title(title, rdm_set, parts, scale)
     figure = new_figure(sheet.width, sheet.height, title=heading, stand_in=stand_in)
     limits = _limits(panels, scale)
-    most = int(sheet.side / _LETTER)
+    names = distinct([panel.name for panel in panels], most=int(sheet.side / _LETTER))
     images = [
-        _draw(figure.add_axes(sheet.box(panel)), panel, scale=scale, limits=limits, most=most)
-        for panel in panels
+        _draw(figure.add_axes(sheet.box(panel)), panel, scale=scale, limits=limits, name=name)
+        for panel, name in zip(panels, names, strict=True)
     ]
     image = next((image for image in images if image is not None), None)
     if image is not None:
@@ -170,10 +170,10 @@ def _limits(panels: list[_Panel], scale: str) -> tuple[float, float]:
 
 
 def _draw(
-    axes: Axes, panel: _Panel, *, scale: str, limits: tuple[float, float], most: int
+    axes: Axes, panel: _Panel, *, scale: str, limits: tuple[float, float], name: str
 ) -> AxesImage | None:
     axes.set(xticks=[], yticks=[])
-    axes.set_title(shortened(panel.name, most=most), fontsize=8, color=INK, pad=3)
+    axes.set_title(name, fontsize=8, color=INK, pad=3)
     for spine in axes.spines.values():
         spine.set(color=PALE, linewidth=0.6)
     if panel.vector is None:

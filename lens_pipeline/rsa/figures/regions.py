@@ -1,18 +1,21 @@
 """Region x layer: a row per reference or region, a column per layer and pass, colour for the score.
 
 The best of each row has a frame, and what is above chance after correction is in bold, so that one
-sees at a glance which layer goes with which region. Beside each row stands its noise ceiling.
+sees at a glance which layer goes with which region. Beside each row stands its noise ceiling. The
+map itself, `heat_map`, takes any score.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.patches import Rectangle
 
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, distinct, new_figure, stamp_height
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,33 +34,58 @@ _NUMBERS_FROM = 0.34
 _WIDEST = 26.0
 
 
+@dataclass(frozen=True)
+class HeatMap:
+    """What stands in a map, row by row."""
+
+    # names of rows, and (layer, pass) of columns; pass 0 stands for all passes of a layer
+    rows: tuple[str, ...]
+    columns: tuple[tuple[str, int], ...]
+    # (n_rows, n_columns); NaN for an empty cell
+    scores: Doubles
+    # (n_rows, n_columns) True for what is in bold
+    bold: npt.NDArray[np.bool_]
+    # what stands beside each row; may be empty
+    notes: tuple[str, ...]
+
+
 def region_map(scores: pd.DataFrame, *, title: str = "", stand_in: str = "") -> Figure:
     """Draw scores of one measure, without time: rows are references, columns layers and passes."""
     rows = list(dict.fromkeys(scores["reference"]))
     columns = list(dict.fromkeys(zip(scores["layer"], scores["pass"], strict=True)))
-    alone = len(columns) == len({layer for layer, _ in columns})
-    names = [shortened(layer if alone else f"{layer}:{number}") for layer, number in columns]
-    cell = min(_CELL, (_WIDEST - _LEFT - _RIGHT) / len(columns))
-    width = max(_LEFT + _RIGHT + cell * len(columns), 7.0)
-    below = 0.2 + 0.068 * max(map(len, names))
-    foot = stamp_height(stand_in, width) + below
-    tall = _ROW * len(rows)
-    height = HEAD + 0.1 + tall + foot
+    values, chance = _values(scores, rows, columns)
     what = COMPARISONS[str(scores["measure"].iloc[0])].label
     head = f"{title}: " if title else ""
     text = f"{head}likeness by region and layer ({what}; frame: the best; bold: p < {_ALPHA})"
-    figure = new_figure(width, height, title=text, stand_in=stand_in)
-    inner = cell * len(columns) / width
+    notes = tuple(_ceiling(scores[scores["reference"] == name].iloc[0]) for name in rows)
+    of = HeatMap(tuple(map(str, rows)), tuple(columns), values, chance < _ALPHA, notes)
+    return heat_map(of, title=text, stand_in=stand_in)
+
+
+def heat_map(of: HeatMap, *, title: str, stand_in: str = "") -> Figure:
+    """Draw a colour for each value, with its number where that fits, and frame the best of rows."""
+    alone = len(of.columns) == len({layer for layer, _ in of.columns})
+    names = distinct(
+        [layer if alone or not number else f"{layer}:{number}" for layer, number in of.columns]
+    )
+    cell = min(_CELL, (_WIDEST - _LEFT - _RIGHT) / len(names))
+    width = max(_LEFT + _RIGHT + cell * len(names), 7.0)
+    foot = stamp_height(stand_in, width) + 0.2 + 0.068 * max(map(len, names))
+    tall = _ROW * len(of.rows)
+    height = HEAD + 0.1 + tall + foot
+    figure = new_figure(width, height, title=title, stand_in=stand_in)
+    inner = cell * len(names) / width
     axes = figure.add_axes((_LEFT / width, foot / height, inner, tall / height))
-    values, sure = _values(scores, rows, columns)
-    image = _draw(axes, values)
+    image = _draw(axes, of.scores)
     if cell >= _NUMBERS_FROM:
-        _write(axes, image, values, sure)
-    axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(rows)), [shortened(str(name)) for name in rows], fontsize=8.5)
+        _write(axes, image, of)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(of.rows)), distinct(of.rows), fontsize=8.5)
     axes.tick_params(length=0)
-    _write_ceilings(axes, scores, rows, n_columns=len(columns))
-    bar = figure.add_axes((1 - 0.62 / width, foot / height, 0.13 / width, tall / height))
+    for row, note in enumerate(of.notes):
+        axes.text(len(names) - 0.35, row, note, va="center", fontsize=7.5, color="#4a6b42")
+    right = (_LEFT + cell * len(names) + _RIGHT - 0.62) / width
+    bar = figure.add_axes((right, foot / height, 0.13 / width, tall / height))
     figure.colorbar(image, cax=bar).ax.tick_params(labelsize=7)
     return figure
 
@@ -100,9 +128,9 @@ def _draw(axes: Axes, values: Doubles) -> AxesImage:
     return image
 
 
-def _write(axes: Axes, image: AxesImage, values: Doubles, sure: Doubles) -> None:
-    for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+def _write(axes: Axes, image: AxesImage, of: HeatMap) -> None:
+    for row, column in np.ndindex(of.scores.shape):
+        value = of.scores[row, column]
         if np.isfinite(value):
             red, green, blue, _ = image.cmap(image.norm(value))
             dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
@@ -114,19 +142,11 @@ def _write(axes: Axes, image: AxesImage, values: Doubles, sure: Doubles) -> None
                 va="center",
                 fontsize=7.5,
                 color="white" if dark else INK,
-                weight="bold" if sure[row, column] < _ALPHA else "normal",
+                weight="bold" if of.bold[row, column] else "normal",
             )
 
 
-def _write_ceilings(axes: Axes, scores: pd.DataFrame, rows: list[str], *, n_columns: int) -> None:
-    for row, name in enumerate(rows):
-        first = scores[scores["reference"] == name].iloc[0]
-        if np.isfinite(first["ceiling_lower"]):
-            axes.text(
-                n_columns - 0.35,
-                row,
-                f"ceiling {first['ceiling_lower']:.2f}\nto {first['ceiling_upper']:.2f}",
-                va="center",
-                fontsize=7.5,
-                color="#4a6b42",
-            )
+def _ceiling(row: pd.Series) -> str:
+    if not np.isfinite(row["ceiling_lower"]):
+        return ""
+    return f"ceiling {row['ceiling_lower']:.2f}\nto {row['ceiling_upper']:.2f}"

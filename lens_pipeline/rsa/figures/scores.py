@@ -17,8 +17,8 @@ from lens_pipeline.rsa.figures.canvas import (
     INK,
     PALE,
     depth_colours,
+    distinct,
     new_figure,
-    shortened,
     stamp_height,
 )
 
@@ -156,17 +156,17 @@ def _label_x(axes: Axes, places: dict[str, dict[int, float]], *, last: bool) -> 
     middles = [sum(at.values()) / len(at) for at in places.values()]
     end = max(max(at.values()) for at in places.values())
     axes.set_xlim(-0.6, end + 0.6)
-    axes.set_xticks(middles, [shortened(layer) for layer in places] if last else [])
+    axes.set_xticks(middles, distinct(list(places)) if last else [])
     axes.tick_params(axis="x", labelsize=8, rotation=90 if _turned(list(places)) else 0)
 
 
 def _turned(layers: Sequence[str]) -> bool:
     """Say whether the names of the layers would run into each other side by side."""
-    return 0.066 * sum(len(shortened(layer)) + 2 for layer in layers) > 4.4
+    return 0.066 * sum(len(name) + 2 for name in distinct(layers)) > 4.4
 
 
 def _label_height(layers: Sequence[str]) -> float:
-    longest = max((len(shortened(layer)) for layer in layers), default=0)
+    longest = max(map(len, distinct(layers)), default=0)
     return 0.2 + 0.075 * longest if _turned(layers) else 0.3
 
 

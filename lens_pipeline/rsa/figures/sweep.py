@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, distinct, new_figure, stamp_height
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,15 @@ def best_scores(sweep: pd.DataFrame, choices: pd.DataFrame | None = None) -> pd.
     """Return a row per network, reference and measure, with COLUMNS; each folder is a network.
 
     `sweep` is sweep.csv; `choices` the rows of all jobs' choices.csv with a column `folder`.
-    `chosen` says whether the layer was chosen on other data than those it is scored on.
+    `chosen` says whether the layer was chosen on other data than those it is scored on. Data with a
+    time axis are left out: no time is chosen, and each would be a reference of its own.
     """
     import pandas as pd
 
     keys = ["folder", "reference", "measure"]
     scored = sweep[sweep["score"].notna()] if "measure" in sweep else sweep.iloc[:0]
+    if "time_ms" in scored:
+        scored = scored[scored["time_ms"].isna()]
     if not len(scored):
         return pd.DataFrame(columns=list(COLUMNS))
     best = scored.loc[scored.groupby(keys, sort=False)["score"].idxmax()]
@@ -63,7 +66,7 @@ def sweep_scores(best: pd.DataFrame, *, title: str = "", stand_in: str = "") -> 
     """Draw `best_scores` of one measure: a panel per reference, a column per network."""
     references = list(dict.fromkeys(best["reference"]))
     models = list(dict.fromkeys(best["model"]))
-    names = [shortened(str(model)) for model in models]
+    names = distinct([str(model) for model in models])
     width = min(max(_LEFT + _RIGHT + _PER_MODEL * len(models), 7.0), 26.0)
     foot = stamp_height(stand_in, width) + 0.4 + 0.075 * max(map(len, names))
     height = HEAD + len(references) * (_PANEL + _GAP) + foot

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from lens_pipeline.rsa.comparison import COMPARISONS
-from lens_pipeline.rsa.figures.canvas import HEAD, INK, new_figure, shortened, stamp_height
+from lens_pipeline.rsa.figures.canvas import HEAD, INK, distinct, new_figure, stamp_height
 from lens_pipeline.rsa.time import untimed_name
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _draw_windows(
 
 
 def _label(axes: Axes, rows: Sequence[tuple[str, int]], *, name: str) -> None:
-    names = [f"{shortened(layer, most=20)}:{number}" for layer, number in rows]
+    names = distinct([f"{layer}:{number}" for layer, number in rows], most=22)
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_title(name, loc="left", fontsize=9, color=INK, pad=4)
     axes.tick_params(axis="x", labelsize=8)

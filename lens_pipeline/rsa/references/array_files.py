@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lens_pipeline.errors import ComparisonError
-from lens_pipeline.rsa.references.axes import AXES, DIMS, axis_called, interpret, labels_among
+from lens_pipeline.rsa.references.axes import (
+    AXES,
+    DIMS,
+    axis_called,
+    interpret,
+    labels_among,
+    stacked,
+)
 from lens_pipeline.rsa.references.matlab_files import read_hdf5_matrices
 from lens_pipeline.rsa.references.matrices import Matrices, as_ids, as_matrices, choose
 
@@ -18,6 +26,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lens_pipeline.rsa.references.responses import Responses
+
+
+# no recording of milliseconds ends before, and none of seconds after
+_SECONDS = 20
 
 
 def read_npz(path: Path, key: str | None) -> Matrices | Responses:
@@ -52,11 +64,12 @@ def read_netcdf(path: Path, key: str | None) -> Matrices | Responses:
             raise ComparisonError(_no_variable(data, path=path))
         array = data[choose(key, usable, path=path)]
         where = f"{path}:{array.name}"
+        labels = _coordinates(array)
         if _is_square(array.shape) and not _is_named(array):
             row = array.dims[-2]
-            ids = as_ids(array[row].to_numpy()) if row in array.coords else None
-            return Matrices(as_matrices(array.to_numpy(), where=where), ids)
-        labels = _coordinates(array)
+            if row in array.coords:
+                labels["stimulus"] = array[row].to_numpy()
+            return stacked(as_matrices(array.to_numpy(), where=where), labels, where=where)
         return interpret(array.to_numpy(), labels, dims=_dims(array), where=where)
 
 
@@ -71,20 +84,17 @@ def read_rsatoolbox(path: Path, key: str | None) -> Matrices | Responses:
             return read_hdf5_matrices(file, key, path=path)
         vectors = as_matrices(file["dissimilarities"][()], where=str(path))
         patterns, rows = _arrays(file, "pattern_descriptors"), _arrays(file, "rdm_descriptors")
+    keep = np.ones(len(vectors), dtype=bool) if key is None else _called(rows, key, path=path)
+    labels = {axis: rows[name][keep] for axis, name in labels_among(rows).items()}
     ids = labels_among(patterns).get("stimulus")
-    found = {axis: as_ids(rows[name]) for axis, name in labels_among(rows).items()}
-    subjects = found.get("subject", ())
-    if not subjects and "name" in rows:
-        subjects = as_ids(rows["name"])
-    all_ = np.ones(len(vectors), dtype=bool)
-    keep = _called(rows, key, path=path) if key is not None else all_
-    return Matrices(
-        vectors[keep],
-        None if ids is None else as_ids(patterns[ids]),
-        tuple(np.array(subjects, dtype=object)[keep]) if subjects else (),
-        regions=tuple(np.array(found["region"], dtype=object)[keep]) if "region" in found else (),
-        times=tuple(np.array(found["time"]).astype(float)[keep]) if "time" in found else (),
-    )
+    if ids is not None:
+        labels["stimulus"] = patterns[ids]
+    if "time" in labels:
+        labels["time"] = _milliseconds(labels["time"])
+    found = stacked(vectors[keep], labels, where=str(path))
+    if not found.names and "name" in rows:
+        return replace(found, names=as_ids(rows["name"][keep]))
+    return found
 
 
 def _called(rows: Mapping[str, Any], key: str, *, path: Path) -> npt.NDArray[np.bool_]:
@@ -106,9 +116,14 @@ def _of_dataset(file: Any, *, path: Path) -> Matrices | Responses:
         found = labels_among(arrays)
         labels.update({axis: arrays[found[axis]] for axis in axes if axis in found})
     if "time" in labels:
-        # rsatoolbox keeps time in seconds
-        labels["time"] = np.asarray(labels["time"], dtype=np.float64) * 1000
+        labels["time"] = _milliseconds(labels["time"])
     return interpret(values, labels, dims=dims, where=str(path))
+
+
+def _milliseconds(times: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return times of rsatoolbox, which names no unit: those all below 20 are seconds."""
+    values = np.asarray(times, dtype=np.float64)
+    return values * 1000 if np.abs(values).max(initial=0) < _SECONDS else values
 
 
 def _arrays(file: Any, group: str) -> dict[str, Any]:
@@ -157,7 +172,11 @@ def _dims(array: Any) -> list[str]:
 
 
 def _coordinates(array: Any) -> dict[str, Any]:
-    """Return axis -> labels from the coordinates that lie along that axis, or along its units."""
+    """Return axis -> labels from the coordinates that lie along that axis, or along its units.
+
+    Of a stack of RDMs each may have its own, along the first dimension whatever its name.
+    """
+    stack = str(array.dims[0]) if array.ndim == 3 and _is_square(array.shape) else None
     carriers = {"repetition": ("repetition", "stimulus"), "region": ("region", "unit"),
                 "subject": ("subject", "unit")}  # fmt: skip
     labels = {}
@@ -166,7 +185,8 @@ def _coordinates(array: Any) -> dict[str, Any]:
         names = {
             str(name): coordinate
             for name, coordinate in array.coords.items()
-            if coordinate.ndim == 1 and axis_called(str(coordinate.dims[0])) in here
+            if coordinate.ndim == 1
+            and (axis_called(str(coordinate.dims[0])) in here or coordinate.dims[0] == stack)
         }
         name = labels_among(names).get(axis)
         if name is not None:

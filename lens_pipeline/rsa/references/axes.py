@@ -19,6 +19,8 @@ from lens_pipeline.rsa.references.responses import Responses, from_axes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lens_pipeline.rsa.scatter import Doubles
+
 # axis -> words for it; the first is the one that errors and our own tables use
 AXES: dict[str, tuple[str, ...]] = {
     "stimulus": (*ID_NAMES, "presentation", "image", "condition", "conds", "stim",
@@ -31,6 +33,8 @@ AXES: dict[str, tuple[str, ...]] = {
     "subject": ("subject", "subjects", "participant", "animal", "monkey"),
     "time": ("time", "times", "time_ms", "time_bin_start", "time_bin", "latency"),
 }  # fmt: skip
+# axes along which RDMs may lie
+_OF_RDMS = ("subject", "region", "time", "repetition")
 # words for dimensions that say nothing about which stimulus or unit a place is
 _MERE_COUNTS = ("presentation", "trial", "unit", "units", "neuroid")
 # an array of such words, one per dimension, for files whose dimensions have no names
@@ -76,13 +80,67 @@ def interpret(
         raise ComparisonError(f"{where} holds {values.dtype} values; an RDM needs real numbers.")
     named = [_axis(word, where=where) for word in dims] if dims else _inferred(values.shape, labels)
     if named is None:
-        ids = labels.get("stimulus")
-        return Matrices(as_matrices(values, where=where), None if ids is None else as_ids(ids))
+        return stacked(as_matrices(values, where=where), labels, where=where)
     if len(named) != values.ndim:
         raise ComparisonError(f"{where} has {values.ndim} dimensions, but {DIMS} names {named}.")
     if named.count("stimulus") == 2:
         return _matrices(values.astype(np.float64), named, labels, where=where)
     return from_axes(values, named, labels, where=where)
+
+
+def stacked(matrices: Doubles, labels: Mapping[str, npt.NDArray[Any]], *, where: str) -> Matrices:
+    """Return RDMs (k, n, n), each with its own subject, session, region and time by `labels`.
+
+    The sessions of a subject are averaged: as subjects of their own they would count for more
+    people than there are. Raises ComparisonError for labels of another number, and for an RDM of
+    the same subject, session, region and time as another.
+    """
+    of = {axis: _of_each(axis, labels, len(matrices), where=where) for axis in _OF_RDMS}
+    if of["subject"]:
+        _check_once(of, where=where)
+        if of["repetition"]:
+            matrices, of = _over_sessions(matrices, of)
+    ids = labels.get("stimulus")
+    return Matrices(
+        matrices,
+        None if ids is None else as_ids(ids),
+        of["subject"] or of["repetition"],
+        regions=of["region"],
+        times=tuple(map(float, of["time"])),
+    )
+
+
+def _check_once(of: Mapping[str, Sequence[str]], *, where: str) -> None:
+    (most, count), *_ = Counter(zip(*filter(None, of.values()), strict=True)).most_common(1)
+    if count > 1:
+        raise ComparisonError(
+            f"{where} has {count} RDMs of {' '.join(most)}; number sessions in `session`, of which "
+            "the mean is taken, or leave the others out."
+        )
+
+
+def _over_sessions(
+    matrices: Doubles, of: Mapping[str, tuple[str, ...]]
+) -> tuple[Doubles, dict[str, tuple[str, ...]]]:
+    """Return the mean over sessions for each subject, region and time, and their labels."""
+    kept = {axis: names for axis, names in of.items() if names and axis != "repetition"}
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for row, place in enumerate(zip(*kept.values(), strict=True)):
+        rows.setdefault(place, []).append(row)
+    columns = dict(zip(kept, zip(*rows, strict=True), strict=True))
+    means = np.stack([matrices[of_place].mean(axis=0) for of_place in rows.values()])
+    return means, {axis: columns.get(axis, ()) for axis in of}
+
+
+def _of_each(
+    axis: str, labels: Mapping[str, npt.NDArray[Any]], count: int, *, where: str
+) -> tuple[str, ...]:
+    names = as_ids(labels[axis]) if axis in labels else ()
+    if len(names) not in (0, 1, count):
+        raise ComparisonError(
+            f"{where} has {count} RDMs but {len(names)} labels of their {axis}; give one for each."
+        )
+    return names * count if len(names) == 1 else names
 
 
 def _axis(word: str, *, where: str) -> str:
@@ -114,7 +172,12 @@ def _is_triangle(shape: tuple[int, ...], n: int) -> bool:
 
 
 def _leading(lead: tuple[int, ...], labels: Mapping[str, npt.NDArray[Any]]) -> list[str] | None:
-    """Return the axes before a square: each must have labels of its length, and only one may."""
+    """Return the axes before a square: each must have labels of its length, and only one may.
+
+    Of a plain stack each RDM may have labels of several kinds, so its axis has no one name.
+    """
+    if len(lead) < 2:
+        return None
     found: list[str] = []
     for size in lead:
         fitting = [
@@ -139,7 +202,7 @@ def _matrices(
     where: str,
 ) -> Matrices:
     lead = [axis for axis in axes if axis != "stimulus"]
-    wrong = [axis for axis in lead if axis not in ("subject", "region", "time", "repetition")]
+    wrong = [axis for axis in lead if axis not in _OF_RDMS]
     twice = [axis for axis, count in Counter(lead).items() if count > 1]
     if wrong or twice:
         raise ComparisonError(f"{where} has RDMs along {(wrong or twice)[0]}, which has no place.")
@@ -147,16 +210,8 @@ def _matrices(
     order += [at for at, axis in enumerate(axes) if axis == "stimulus"]
     moved = np.transpose(values, order)
     grid = dict(zip(lead, np.indices(moved.shape[:-2]).reshape(len(lead), -1), strict=True))
-    text = {axis: _along(labels, axis, rows) for axis, rows in grid.items()}
-    ids = labels.get("stimulus")
-    subjects = [text[axis] for axis in ("subject", "repetition") if axis in text]
-    return Matrices(
-        moved.reshape(-1, *moved.shape[-2:]),
-        None if ids is None else as_ids(ids),
-        tuple(" ".join(parts) for parts in zip(*subjects, strict=True)),
-        regions=text.get("region", ()),
-        times=tuple(map(float, text.get("time", ()))),
-    )
+    text = {axis: np.array(_along(labels, axis, rows)) for axis, rows in grid.items()}
+    return stacked(moved.reshape(-1, *moved.shape[-2:]), {**labels, **text}, where=where)
 
 
 def _along(

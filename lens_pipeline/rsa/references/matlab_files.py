@@ -1,15 +1,17 @@
 """RDMs and responses in MATLAB files: version 5, and version 7.3, which is HDF5.
 
 A variable is read if it is a square, a stack of squares, a condensed vector, or a struct array with
-a field `RDM`, as the RSA toolbox for MATLAB writes them. The key is VARIABLE, or VARIABLE.NAME
-where the structs have a field `name`; NAME may be a glob, as in `RDMs.*BE*`. Responses are an array
-(presentation, unit) or (presentation, unit, time) beside cells or vectors that label it, named by
-the words of AXES: stimulus_id, repetition, region, subject, time.
+a field `RDM`, as the RSA toolbox for MATLAB writes them; sessions in names are averaged for each
+subject. The key is VARIABLE, or VARIABLE.NAME where the structs have a field `name`; NAME may be a
+glob, as in `RDMs.*BE*`. Responses are an array (presentation, unit) or (presentation, unit, time)
+beside cells or vectors that label it, named by the words of AXES: stimulus_id, repetition, region,
+subject, time.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy.typing as npt
 import scipy.io
 
 from lens_pipeline.errors import ComparisonError, nearest
-from lens_pipeline.rsa.references.axes import DIMS, interpret, labels_among
+from lens_pipeline.rsa.references.axes import DIMS, interpret, labels_among, stacked
 from lens_pipeline.rsa.references.matrices import Matrices, as_ids, as_matrices, choose
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lens_pipeline.rsa.references.responses import Responses
+
+# how the RSA toolbox for MATLAB names the RDM of one session of a subject
+_SESSION = re.compile(r"(.+?) *\| *Session: *(\d+)")
 
 
 def read_mat(path: Path, key: str | None) -> Matrices | Responses:
@@ -129,7 +134,15 @@ def _structs(
             raise ComparisonError(f"{where} has no RDM named {name!r}; {nearest(name, names)}.")
         names = [n for n in names if fnmatch.fnmatchcase(n, name)]
     stack = np.concatenate([as_matrices(_flat(entry["RDM"]), where=where) for entry in entries])
-    return Matrices(stack, ids, tuple(names))
+    sessions = [found for found in map(_SESSION.fullmatch, names) if found]
+    if len(sessions) < len(stack):
+        return Matrices(stack, ids, tuple(names))
+    labels = {
+        "subject": np.array([found[1] for found in sessions]),
+        "repetition": np.array([found[2] for found in sessions]),
+        **({} if ids is None else {"stimulus": np.array(ids)}),
+    }
+    return stacked(stack, labels, where=where)
 
 
 def _text(value: npt.NDArray[Any]) -> str:

@@ -13,6 +13,7 @@ from lens_pipeline.errors import StoreError
 from lens_pipeline.rsa.figures.canvas import (
     RED,
     depth_colours,
+    distinct,
     new_figure,
     save_figure,
     shortened,
@@ -86,3 +87,19 @@ def test_drawing_leaves_no_trace_in_pyplot() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_that_fit_still_differ() -> None:
+    """What is left out is never what tells layers apart."""
+    blocks = [f"backbone.encoder_blocks.{at}.convolution_of_the_residual" for at in range(42)]
+    shown = distinct(["stem", *blocks, "stem"])
+    assert shown[0] == shown[-1] == "stem"
+    assert len(set(shown)) == 43
+    assert max(map(len, shown)) <= 26
+    assert ".9.con" in shown[10]
+    ends = [f"{at}{'x' * 60}{at}" for at in range(30)]
+    assert len(set(distinct(ends))) == 30
+    assert max(map(len, distinct(ends))) <= 26
+    assert distinct(["fc", "features.0"]) == ["fc", "features.0"]
+    one_begins_the_other = ["a" * 40, "a" * 41]
+    assert len(set(distinct(one_begins_the_other))) == 2

@@ -56,3 +56,15 @@ def test_of_many_rows_those_that_explain_most_are_drawn() -> None:
     assert labels == [name for name in table["first"] if name in labels]
     least = table.set_index("first").loc[labels, "total"].min()
     assert (table.set_index("first").drop(labels)["total"] <= least).all()
+
+
+def test_long_names_of_models_are_not_cut_and_lie_on_nothing() -> None:
+    """Paths of weights are names too: the legend is a column then, below a title of three lines."""
+    names = ("squeezenet1_1 (/a/long/path/of/weights/squeezenet1_1.pth)", "squeezenet1_1 (random)")
+    title = f"Variance of each reference explained by {names[0]} and {names[1]}"
+    figure = partition_figure(_table(5), names, title=title)
+    figure.canvas.draw()
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.x1 > legend.x1
+    assert legend.y1 <= figure.texts[0].get_window_extent().y0
+    assert figure.axes[0].title.get_window_extent().y1 <= legend.y0

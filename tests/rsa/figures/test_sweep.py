@@ -46,6 +46,14 @@ def test_a_sweep_without_scores_has_no_rows() -> None:
     assert not len(best_scores(SWEEP[["model", "layer", "score"]].assign(score=float("nan"))))
 
 
+def test_data_with_a_time_axis_stand_for_no_network() -> None:
+    """A hundred times would be a hundred panels, each with its best layer."""
+    timed = SWEEP.assign(reference="meg@100ms", time_ms=100.0)
+    best = best_scores(pd.concat([SWEEP.assign(time_ms=float("nan")), timed]))
+    assert set(best["reference"]) == {"IT"}
+    assert not len(best_scores(timed))
+
+
 def test_trained_and_twins_are_drawn_apart() -> None:
     """A column per network; two seeds of one network, their mean and range; the ceiling."""
     figure = sweep_scores(best_scores(SWEEP), title="zoo", stand_in="random weights")
