@@ -3,11 +3,16 @@
 An output lives until the last operation that reads it is done. If that operation ran in a module
 that the output was handed to, it lives until that module returns, because the caller still names
 it; so a block's input lives as long as the block. A convolution also holds its input, its
-weights and its output once more, in the layout of its kernel. What is kept lives to the end.
+weights and its output once more, in the layout of its kernel. What is kept lives until the next
+pass is over, for it is written meanwhile.
+
+Memory that is freed stays with the process (runtime/pages.py), and the C library seldom puts one
+tensor where another of the same size was, so there is more of it than is alive at any moment.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -27,9 +32,12 @@ _VIEWS = frozenset((
     "unfold", "unsqueeze", "view", "view_as",
 ))
 # fmt: on
-# The libraries that a worker loads with its first shard, and memory that lies in pieces between
-# activations of many sizes: 40 to 260 MB in ten networks of torchvision.
-WORKER_BYTES = 140_000_000
+# Batches of single stimuli beside the one in the model: those it is made of, and two ahead.
+DECODED = 3
+# The libraries that a worker loads with its first shard.
+WORKER_BYTES = 30_000_000
+# What tensors take for each byte that is alive: 1.2 to 2.3 in seven networks, by their operations.
+PIECES = 1.5
 
 
 @dataclass(frozen=True)
@@ -45,28 +53,27 @@ class Need:
     def peak(self, batch_size: int) -> int:
         """Return the most that the process will hold with batches of that many stimuli."""
         most = max((fixed + batch_size * each for each, fixed in self.moments), default=0)
-        return (self.resident or 0) + WORKER_BYTES + most
+        return (self.resident or 0) + WORKER_BYTES + math.ceil(PIECES * most)
 
     def largest_batch(self, room: int) -> int:
         """Return the largest batch whose peak is within `room`; 0 where none is."""
-        left = room - (self.resident or 0) - WORKER_BYTES
+        left = int((room - (self.resident or 0) - WORKER_BYTES) / PIECES)
         fitting = [(left - fixed) // each for each, fixed in self.moments if each]
         return max(0, min(fitting, default=0))
 
 
-def worker_need(traced: Trace, *, kept: Collection[int], stored: int, resident: int) -> Need:
+def worker_need(traced: Trace, *, kept: Collection[int], copied: int, resident: int) -> Need:
     """Return what a worker needs for batches of what was traced.
 
-    `kept`: indexes of the Ops whose outputs are kept until the pass is over; `stored`: bytes on
-    disk per stimulus; `resident`: as in Need.
+    `kept`: indexes of the Ops whose outputs are kept until the pass is over; `copied`: bytes of
+    what is made of one stimulus's, where that is not written as it is; `resident`: as in Need.
     """
     inputs = [op for op in traced.ops if op.kind == "input"]
     n = max((op.shape[0] for op in inputs if op.shape), default=1)
-    # A batch is made of single stimuli, which are there beside it.
-    single = sum(op.nbytes for op in inputs)
-    written = sum(traced.ops[index].nbytes for index in kept) + single + n * stored
-    moments = [(written, 0), *forward_moments(traced, kept)]
-    return Need(resident, _peaks([((size + single) // n, fixed) for size, fixed in moments]))
+    rows = sum(traced.ops[index].nbytes for index in kept) + n * copied
+    beside = rows + DECODED * sum(op.nbytes for op in inputs)
+    moments = [(rows, 0), *forward_moments(traced, kept)]
+    return Need(resident, _peaks([((size + beside) // n, fixed) for size, fixed in moments]))
 
 
 def forward_moments(traced: Trace, kept: Collection[int]) -> list[tuple[int, int]]:

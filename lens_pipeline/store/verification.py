@@ -16,12 +16,14 @@ import numpy as np
 from lens_pipeline.errors import StoreError
 from lens_pipeline.store.index import INDEX_NAME, source_name
 from lens_pipeline.store.schema import spec_group, stored
-from lens_pipeline.store.shards import read_shard, verify_shard
+from lens_pipeline.store.seal import find_seal
+from lens_pipeline.store.shards import read_shard, shard_path, verify_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import netCDF4
     import xarray as xr
 
     from lens_pipeline.store.schema import LayerSpec
@@ -60,6 +62,30 @@ def check_shards(tree: xr.DataTree, folder: Path) -> None:
         verify_shard(folder / name)
 
 
+def find_damaged(
+    folder: Path, keys: Sequence[str], *, done: Callable[[int], None] | None = None
+) -> frozenset[str]:
+    """Return the keys whose shard in `folder` is there and is not what was written.
+
+    Reads every byte of each; `done` is told the bytes that were read. Raises StoreError for a file
+    that may not be read.
+    """
+    return frozenset(key for key in keys if _is_damaged(shard_path(folder, key), done))
+
+
+def _is_damaged(path: Path, done: Callable[[int], None] | None) -> bool:
+    # what may not be read is not made again, but told
+    if find_seal(path) is None:
+        return path.exists()
+    try:
+        shard = verify_shard(path)
+    except (StoreError, OSError):
+        return True
+    if done:
+        done(shard.size)
+    return False
+
+
 def verify_shards(
     expected: Sequence[Expected], *, done: Callable[[int], None] | None = None
 ) -> Iterator[Finding]:
@@ -71,6 +97,8 @@ def verify_shards(
 
 
 def _verify_shard(one: Expected) -> Iterator[Finding]:
+    import netCDF4
+
     try:
         shard = verify_shard(one.path)
     except (StoreError, OSError) as error:
@@ -82,12 +110,14 @@ def _verify_shard(one: Expected) -> Iterator[Finding]:
         yield Finding(one.path, what, remake=True)
         return
     try:
-        for spec in shard.layers:
-            n_bad = _not_finite(shard, spec)
-            if n_bad:
-                what = f"{n_bad} values of {spec.name} in {one.path} are NaN or infinite, as the "
-                what += "model computed them: the file is unchanged since it was written."
-                yield Finding(one.path, what, remake=False)
+        # opened once: opening reads the names of all layers
+        with netCDF4.Dataset(shard.path) as file:
+            for spec in shard.layers:
+                n_bad = _not_finite(file, spec)
+                if n_bad:
+                    what = f"{n_bad} values of {spec.name} in {one.path} are NaN or infinite, as "
+                    what += "the model computed them: the file is unchanged since it was written."
+                    yield Finding(one.path, what, remake=False)
     except (OSError, RuntimeError) as error:
         what = f"The shard {one.path} is unchanged but cannot be read here: {error}."
         yield Finding(one.path, what, remake=False)
@@ -101,19 +131,16 @@ def _misfit(shard: ShardRecord, one: Expected) -> str:
     return ""
 
 
-def _not_finite(shard: ShardRecord, spec: LayerSpec) -> int:
-    import netCDF4
-
+def _not_finite(file: netCDF4.Dataset, spec: LayerSpec) -> int:
     kept = stored(spec)
     if not kept.dtype.startswith("float") and not spec.scaling:
         return 0
     each = max(1, int(np.prod(kept.shape, dtype=np.int64)) * 4)
     step, count = max(1, _BLOCK // each), 0
-    with netCDF4.Dataset(shard.path) as file:
-        values = file[f"{spec_group(spec)}/activation"]
-        values.set_auto_mask(False)
-        for start in range(0, len(shard.stimulus_ids), step):
-            count += _count(np.asarray(values[start : start + step]), spec, values)
+    values = file[f"{spec_group(spec)}/activation"]
+    values.set_auto_mask(False)
+    for start in range(0, len(values), step):
+        count += _count(np.asarray(values[start : start + step]), spec, values)
     return count
 
 

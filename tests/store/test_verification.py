@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from lens_pipeline.store.index import write_index
 from lens_pipeline.store.packing import scaling_of
 from lens_pipeline.store.schema import LayerSpec
 from lens_pipeline.store.shards import open_shard, read_shard
-from lens_pipeline.store.verification import Expected, verify_index, verify_shards
+from lens_pipeline.store.verification import Expected, find_damaged, verify_index, verify_shards
 
 
 @pytest.fixture
@@ -37,6 +38,15 @@ def test_a_whole_run_has_no_findings(toy_run, expected):
     assert _all(toy_run, expected) == []
 
 
+def test_a_shard_is_opened_once_whatever_its_layers(expected, toy_layers, monkeypatch):
+    """Opening reads the names of all layers, so one opening a layer would be their square."""
+    whole, opened = netCDF4.Dataset, []
+    monkeypatch.setattr(netCDF4, "Dataset", lambda *a, **k: opened.append(a) or whole(*a, **k))
+    assert not list(verify_shards(expected))
+    assert len(toy_layers) > 1
+    assert len(opened) == len(expected)
+
+
 def test_a_moved_run_has_no_findings(toy_run, expected, tmp_path):
     """Also below a folder with a percent sign."""
     moved = tmp_path / "100% other"
@@ -59,6 +69,22 @@ def test_a_damaged_shard_is_named(toy_run, expected, how):
     found = list(verify_shards(expected))
     assert [(one.path, one.remake) for one in found] == [(path, True)]
     assert str(path) in found[0].what
+
+
+@pytest.mark.parametrize("how", ["flip", "cut", "gone", "renamed"])
+def test_damaged_shards_are_found_by_their_keys(toy_run, how):
+    """One that is not there is not damaged; one under another's name is."""
+    path, other = toy_run / "shards" / "k1.nc", toy_run / "shards" / "k0.nc"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"flip": data, "cut": data[:-100], "renamed": other.read_bytes()}[how])
+    read = []
+    found = find_damaged(toy_run / "shards", ["k0", "k1", "k2"], done=read.append)
+    assert found == (frozenset() if how == "gone" else {"k1"})
+    assert sum(read) == other.stat().st_size
 
 
 def test_a_shard_of_something_else_is_named(toy_run, expected, toy_ids, toy_layers):

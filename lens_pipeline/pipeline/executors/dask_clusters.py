@@ -131,18 +131,30 @@ def _local_cluster(workers: int) -> Iterator[LocalCluster]:
         "distributed.worker.memory.terminate": False,
         "distributed.scheduler.allowed-failures": 1,
     }
-    with (
-        dask.config.set(quiet),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
+    with dask.config.set(quiet), _started(workers) as cluster:
         yield cluster
+
+
+def _started(workers: int) -> LocalCluster:
+    """Return a cluster, a second one if a worker dies before it has begun: none takes its place."""
+    for again in (True, False):
+        try:
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            if not again:
+                raise LensError(
+                    f"The {workers} Dask workers did not start, most likely for want of memory: "
+                    "lower executor.workers, or give executor=serial."
+                ) from error
+            _LOG.warning("a Dask worker died as it started; starting the workers again")
+    raise AssertionError
 
 
 def _slurm(options: ExecutorConfig) -> dict[str, Any]:
@@ -184,8 +196,12 @@ def batch_cluster(options: ExecutorConfig) -> Any:
 
     Raises ConfigError without dask-jobqueue.
     """
+    # imported, dask-jobqueue has Ctrl-C end the process at once and without a word
+    handler = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue
+
+        signal.signal(signal.SIGINT, handler)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"executor={options.name} needs dask-jobqueue: pip install 'lens-pipeline[cluster]'."

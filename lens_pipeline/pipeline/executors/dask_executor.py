@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,8 @@ _LOG = logging.getLogger(__name__)
 _AHEAD = 2
 # Seconds after which workers that came or went are looked for, when nothing else happens.
 _LOOK = 2.0
+# How often workers are told of a run while some of them die.
+_TELLINGS = 5
 # How often a scheduler may be lost before that is an error.
 _LOSSES = 2
 
@@ -281,11 +284,16 @@ def _plugin(client: Client, plugin: Prepared) -> Iterator[None]:
 
 
 def _register(client: Client, plugin: Prepared) -> None:
-    """Give the plugin to every worker, once more if one dies meanwhile: another takes its place."""
-    try:
-        client.register_plugin(plugin, name=plugin.name)
-    except OSError:
+    """Give the plugin to every worker, again if one dies meanwhile: another takes its place.
+
+    The scheduler may take a moment to notice that a worker is dead.
+    """
+    for left in reversed(range(_TELLINGS)):
         try:
             client.register_plugin(plugin, name=plugin.name)
         except OSError as error:
-            raise _SchedulerLostError(str(error)) from error
+            if not left:
+                raise _SchedulerLostError(str(error)) from error
+            time.sleep(_LOOK / 2)
+        else:
+            return

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import BudgetError
+from lens_pipeline.pipeline.analysis.rdm_room import rdm_memory
 from lens_pipeline.pipeline.console import size_text
-from lens_pipeline.pipeline.executors.registry import BATCH
-from lens_pipeline.pipeline.job.plan import free_bytes, pooled_bytes, rdm_bytes
+from lens_pipeline.pipeline.executors.registry import BATCH, IN_PROCESS
+from lens_pipeline.pipeline.job.plan import free_bytes, n_patterns, pooled_bytes, rdm_bytes
 from lens_pipeline.pipeline.memory import Need, available_bytes
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 # Room for indexes, tables and figures, and for the file system's own use.
 _MARGIN = 1.05
+_SMALLER_ANALYSIS = (
+    "choose fewer layers, set stimuli.limit or rsa.average, or give rsa.method=none for "
+    "activations without RDMs."
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Bill:
     pooled: int
     # bytes of all RDMs on disk
     rdms: int
+    # bytes of memory to compare the RDMs
+    analysis: int
     # of a worker, with batches of runtime.batch_size
     need: Need
     # of forward passes for what is left, on one worker
@@ -68,9 +75,15 @@ def bill_of(plan: Plan, *, done: Collection[str] = ()) -> Bill:
         each=outline.bytes_per_stimulus,
         pooled=sum(pooled_bytes(spec) for spec in outline.layers),
         rdms=rdm_bytes(plan),
+        analysis=_analysis(plan),
         need=outline.need,
         seconds=left * outline.seconds_per_stimulus,
     )
+
+
+def _analysis(plan: Plan) -> int:
+    n_rdms = sum(len(spec.passes) for spec in plan.outline.layers)
+    return rdm_memory(n_patterns(plan), n_rdms) if rdm_bytes(plan) else 0
 
 
 def check_budget(
@@ -146,7 +159,11 @@ def _fitting_limit(bills: Sequence[Bill], room: int) -> int:
 
 
 def check_memory(bills: Sequence[Bill], *, memory: int | None = None) -> None:
-    """Raise BudgetError if the workers of the hungriest job do not fit into their memory."""
+    """Raise BudgetError if the workers of the hungriest job do not fit into their memory.
+
+    Nor may the largest analyses that go on at once.
+    """
+    _check_analyses(bills, memory)
     todo = [bill for bill in bills if bill.n_left]
     if not todo:
         return
@@ -160,6 +177,28 @@ def check_memory(bills: Sequence[Bill], *, memory: int | None = None) -> None:
     raise BudgetError(
         f"{bill.folder.name} does not fit the memory: {many}{size_text(bill.memory)} with batches "
         f"of {bill.config.runtime.batch_size}, and {where}; {_lighter(bill, workers, room)}."
+    )
+
+
+def _check_analyses(bills: Sequence[Bill], memory: int | None) -> None:
+    """In a sweep every worker analyses, and so does this process; else it does alone."""
+    by_size = sorted(bills, key=lambda one: -one.analysis)
+    options = by_size[0].config.executor if by_size else None
+    if options is None or not by_size[0].analysis:
+        return
+    shared = len(bills) > 1 and options.name not in IN_PROCESS
+    here = options.name not in BATCH
+    n_places = options.workers + here if shared else 1
+    room, where = _memory_room(by_size[0], memory) if shared or here else (None, "")
+    wanted = sum(bill.analysis for bill in by_size[:n_places])
+    if room is None or wanted <= room:
+        return
+    many = f", {n_places} jobs at once {size_text(wanted)}" if n_places > 1 else ""
+    alone = by_size[0].analysis <= room
+    raise BudgetError(
+        f"{by_size[0].folder.name} does not fit the memory: comparing its RDMs takes about "
+        f"{size_text(by_size[0].analysis)}{many}, and {where}; "
+        + ("lower executor.workers or give executor=serial." if alone else _SMALLER_ANALYSIS)
     )
 
 

@@ -83,9 +83,21 @@ def find_inputs(
         chain=chain,
         device=find_device(config.runtime.device),
         stand_ins=tuple(text for text in (model.stand_in, found.stand_in) if text),
-        files=stamp_files(paths, known=known),
+        files=_stamped(paths, known),
         missing=(*model.missing, *found.missing, *absent),
     )
+
+
+def _stamped(paths: Sequence[Path], known: Mapping[str, FileStamp] | None) -> dict[str, FileStamp]:
+    found: dict[str, FileStamp] = {}
+    for path in paths:
+        try:
+            found |= stamp_files([path], known=known)
+        except OSError as error:
+            raise StimulusError(
+                f"{path} cannot be read ({error.strerror}); make it readable, or take it out."
+            ) from error
+    return found
 
 
 def find_stimuli(config: Config) -> ResolvedStimuli:

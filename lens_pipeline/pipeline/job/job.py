@@ -86,12 +86,12 @@ def _do(config: Config, *, sweep: bool) -> Path:
 def _extract_and_analyse(ready: Ready, *, started: float) -> Record:
     from lens_pipeline.pipeline.job.budget import check_budget
     from lens_pipeline.pipeline.job.probing import attributes, plan_run, probe_model
-    from lens_pipeline.pipeline.job.run import finished_keys, run_tasks
+    from lens_pipeline.pipeline.job.run import run_tasks, sound_keys
 
     config, inputs, folder = ready.config, ready.inputs, ready.folder
     earlier = readable_record(folder)
     plan, probed = plan_run(config, inputs, folder=folder, earlier=earlier)
-    finished = finished_keys(plan)
+    finished = sound_keys(plan)
     check_budget(plan, done=finished)
     record = begin(plan, earlier)
     kept = f", {len(finished)} of them finished before" if finished else ""
@@ -100,5 +100,5 @@ def _extract_and_analyse(ready: Ready, *, started: float) -> Record:
     if len(finished) < len(plan.tasks):
         with failure_recorded(folder, record):
             probed = probed or probe_model(config, inputs)
-            spent = run_tasks(plan, probed, attrs=attributes(plan))
+            spent = run_tasks(plan, probed, attrs=attributes(plan), done=finished)
     return conclude(plan, record, started=started, spent=spent)

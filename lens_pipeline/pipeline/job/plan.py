@@ -139,9 +139,13 @@ def rdm_bytes(plan: Plan) -> int:
     if plan.config.rsa.method == NO_RDMS:
         return 0
     n_rdms = sum(len(spec.passes) for spec in plan.outline.layers)
+    return int(4 * n_rdms * n_patterns(plan) ** 2)
+
+
+def n_patterns(plan: Plan) -> int:
+    """Return how many rows an RDM has: stimuli, or values of rsa.average."""
     stimuli, column = plan.inputs.stimuli, plan.config.rsa.average
-    rows = set(stimuli.labels[column]) if column else stimuli.ids
-    return int(4 * n_rdms * len(rows) ** 2)
+    return len(set(stimuli.labels[column]) if column else stimuli.ids)
 
 
 def pooled_bytes(spec: LayerSpec) -> int:

@@ -23,16 +23,19 @@ from lens_pipeline.pipeline.job.plan import (
     outline_from_json,
     outline_to_json,
     runtime_of,
+    stimulus_bytes,
 )
 from lens_pipeline.pipeline.job.record import Record, places
 from lens_pipeline.pipeline.job.run import Probed, torch_threads
 from lens_pipeline.pipeline.memory import resident_bytes, worker_need
 from lens_pipeline.postfunctions import chain_texts, source_digests
+from lens_pipeline.runtime.pages import give_back
 from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lens_pipeline.extraction import Structure
     from lens_pipeline.models.spec import ModelSpec
     from lens_pipeline.pipeline.config import Config
     from lens_pipeline.pipeline.job.inputs import Inputs
@@ -110,7 +113,6 @@ def probe_as_ordered(order: ProbeOrder) -> Probed:
         loaded.module.to(runtime.device)
         images = [load_example(path, loaded.transform) for path in order.examples]
         examples = torch.stack(images).to(runtime.device)
-        resident = resident_bytes()
         structure = probe(
             loaded,
             order.layers,
@@ -121,10 +123,25 @@ def probe_as_ordered(order: ProbeOrder) -> Probed:
         )
         with torch.no_grad():
             traced = trace(loaded.module, (examples[:2],), keep=None)
-    kept = [pick.op for pick in structure.picks]
-    stored = structure.bytes_per_stimulus
-    need = worker_need(traced, kept=kept, stored=stored, resident=resident)
+    # now that tracing has loaded what it needs, which can be more than torch itself
+    give_back()
+    need = worker_need(
+        traced,
+        kept=[pick.op for pick in structure.picks],
+        copied=_copied(structure),
+        resident=resident_bytes(),
+    )
     return Probed(loaded, structure, need)
+
+
+def _copied(structure: Structure) -> int:
+    """Return the bytes of a stimulus that are no part of what the model computed itself."""
+    made = (
+        structure.layers
+        if structure.postfunctions
+        else [spec for spec in structure.layers if len(spec.passes) > 1]
+    )
+    return sum(map(stimulus_bytes, made))
 
 
 def outline_of(probed: Probed) -> Outline:

@@ -1,8 +1,8 @@
 """Running a plan: from tasks to shards and the index, whichever executor does it.
 
-A shard is named by its task's key, so what an earlier run finished under the same key is taken as
-it is. Shards of other keys stay until the new index is written: an index never loses its data to a
-run that fails.
+A shard is named by its task's key, so what an earlier run finished under the same key is taken if
+it is as it was written, to the byte. Shards of other keys stay until the new index is written: an
+index never loses its data to a run that fails.
 """
 
 from __future__ import annotations
@@ -10,23 +10,28 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import os
 import shutil
+import socket
 import time
 from collections import Counter
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import remove_leftovers, replacing
-from lens_pipeline.pipeline.console import progress
+from lens_pipeline.errors import LensError
+from lens_pipeline.pipeline.console import progress, shares
 from lens_pipeline.pipeline.executors.registry import EXECUTORS, IN_PROCESS, Report, Work
 from lens_pipeline.pipeline.job.time_shares import task_seconds
 from lens_pipeline.store.index import write_index
 from lens_pipeline.store.shards import find_complete, read_shard, shard_path
+from lens_pipeline.store.verification import find_damaged
+from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from lens_pipeline.extraction import Structure
     from lens_pipeline.models.loading import LoadedModel
@@ -68,6 +73,8 @@ class Orders:
     # where framed stimuli are kept for other models, and how many bytes; None keeps none
     prepared: Path | None = None
     prepared_bytes: int = 0
+    # of the packages that values depend on, as the run has them; empty: whatever a worker has
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,44 @@ class _Fitting:
 
 
 def finished_keys(plan: Plan) -> frozenset[str]:
-    """Return the keys of the plan's tasks whose shard is complete."""
+    """Return the keys of the plan's tasks whose shard is complete, by the end of each file."""
     return find_complete(plan.folder / SHARDS, [part.key for part in plan.slices])
 
 
-def unfinished(plan: Plan) -> tuple[Task, ...]:
-    """Return the plan's tasks that have no complete shard yet."""
-    done = finished_keys(plan)
+def sound_keys(plan: Plan) -> frozenset[str]:
+    """Return the keys of the tasks whose shard is as it was written, read to the last byte."""
+    folder, keys = plan.folder / SHARDS, [part.key for part in plan.slices]
+    total = sum(path.stat().st_size for key in keys if (path := shard_path(folder, key)).exists())
+    with _checking(total) as done:
+        damaged = find_damaged(folder, keys, done=done)
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        first = shard_path(folder, min(damaged))
+        _LOG.info("not as it was written, so made again: %s%s", first, more)
+    return finished_keys(plan) - damaged
+
+
+@contextmanager
+def _checking(total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` bytes are read; nothing where that is done in a second."""
+    began, read = time.monotonic(), 0
+    with ExitStack() as stack:
+        report: Callable[[str, float], None] | None = None
+
+        def done(size: int) -> None:
+            nonlocal read, report
+            read += size
+            if report is None and time.monotonic() - began > 1:
+                report = stack.enter_context(shares("checking"))
+            if report:
+                report("kept shards", read / total)
+
+        yield done
+
+
+def unfinished(plan: Plan, done: Collection[str] | None = None) -> tuple[Task, ...]:
+    """Return the plan's tasks that have no sound shard yet; `done`: sound_keys, if known."""
+    done = sound_keys(plan) if done is None else done
     parts = zip(plan.tasks, plan.slices, strict=True)
     return tuple(task for task, part in parts if part.key not in done)
 
@@ -131,6 +169,7 @@ def orders_for(
         attrs=dict(attrs),
         prepared=_prepared(plan.config.stimuli, sweep=sweep),
         prepared_bytes=plan.config.stimuli.cache_size,
+        versions=versions(plan.inputs.model.spec.source),
     )
 
 
@@ -140,13 +179,19 @@ def _prepared(stimuli: StimuliConfig, *, sweep: bool) -> Path | None:
     return None if stimuli.cache == "off" else Path(stimuli.cache)
 
 
-def run_tasks(plan: Plan, probed: Probed, *, attrs: Mapping[str, Any]) -> dict[str, float]:
+def run_tasks(
+    plan: Plan,
+    probed: Probed,
+    *,
+    attrs: Mapping[str, Any],
+    done: Collection[str] | None = None,
+) -> dict[str, float]:
     """Carry out the tasks that have no shard yet; the caller holds the folder's lock.
 
-    Returns the seconds of the tasks, as total_seconds does. Raises whatever a task raised; shards
-    that were finished before stay and count next time.
+    `done`: as for unfinished. Returns the seconds of the tasks, as total_seconds does. Raises
+    whatever a task raised; shards that were finished before stay and count next time.
     """
-    todo = unfinished(plan)
+    todo = unfinished(plan, done)
     options = plan.config.executor
     # A local cluster needs no worker without a task.
     options = dataclasses.replace(options, workers=min(options.workers, max(1, len(todo))))
@@ -184,15 +229,28 @@ def extracting(
 ) -> Iterator[Work]:
     """Make this process ready for the tasks of `name`: its model loaded, torch's threads set.
 
-    `loaded`: the model, where this process has it already.
+    `loaded`: the model, where this process has it already. Raises LensError in a process with other
+    versions of packages than the run was planned with: its shards would have other keys.
     """
     from lens_pipeline.models.loading import load_model
 
     order = orders[name]
+    _check_versions(order)
     with torch_threads(order.threads):
         model = loaded or load_model(order.spec)
         model.module.to(order.device)
         yield functools.partial(_extract, model, order, _Fitting())
+
+
+def _check_versions(order: Orders) -> None:
+    here = versions(order.spec.source)
+    for package, wanted in order.versions.items():
+        if here.get(package) != wanted:
+            raise LensError(
+                f"The worker {os.getpid()} on {socket.gethostname()} has {package} "
+                f"{here.get(package)} where the run has {wanted}: install the same versions "
+                "there, or start the run without it; finished shards are kept."
+            )
 
 
 @contextmanager

@@ -4,16 +4,21 @@ import functools
 import os
 import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lens_pipeline.errors import ConfigError
+from lens_pipeline.errors import ConfigError, LensError
+from lens_pipeline.pipeline.executors import dask_clusters
 from lens_pipeline.pipeline.executors.dask_clusters import BATCH_SYSTEMS, _connected, batch_cluster
 from lens_pipeline.pipeline.executors.dask_executor import open_dask
 from lens_pipeline.pipeline.executors.registry import BATCH
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
+from tests.pipeline.test_cli import COMMAND, TINY
 from tests.pipeline.toys import squaring
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +40,15 @@ SCANCEL = """#!/bin/sh
 echo "$1" >> {folder}/cancelled
 kill -- "-$1" 2> /dev/null || true
 """
+
+
+def _make_batch_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        command = folder / name
+        command.write_text(text.format(folder=folder))
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def test_every_batch_system_is_an_executor() -> None:
@@ -67,12 +81,7 @@ def test_a_whole_run_through_a_batch_system(
 ) -> None:
     """Jobs are submitted, their workers do the tasks, and the jobs are cancelled at the end."""
     pytest.importorskip("dask_jobqueue")
-    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        command = tmp_path / name
-        command.write_text(text.format(folder=tmp_path))
-        command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    _make_batch_system(tmp_path, monkeypatch)
     options = ExecutorConfig("slurm", jobs=1, memory=10**9)
     with open_dask(options) as carry_out:
         setup = functools.partial(squaring, tmp_path)
@@ -81,6 +90,62 @@ def test_a_whole_run_through_a_batch_system(
     assert os.getpid() not in {pid for _, pid in results}
     assert "#SBATCH" in (tmp_path / "script").read_text()
     assert (tmp_path / "cancelled").exists()
+
+
+def test_an_interrupt_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dask-jobqueue, when it is imported, makes it the end of the process."""
+    pytest.importorskip("dask_jobqueue")
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)
+    before = signal.getsignal(signal.SIGINT)
+    with batch_cluster(ExecutorConfig("slurm", memory=10**9)):
+        assert "dask_jobqueue.runner" in sys.modules
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupted_run_of_a_batch_system(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the sentence and the code of every interrupted run, and cancels its jobs."""
+    pytest.importorskip("dask_jobqueue")
+    _make_batch_system(study, monkeypatch)
+    source = (study / "tiny_net.py").read_text()
+    slow = source.replace("x = torch.relu", "time.sleep(0.4); x = torch.relu")
+    (study / "tiny_net.py").write_text(f"import time\n{slow}")
+    words = [*TINY, "run.folder=out", "layers=[conv]", "executor=slurm", "executor.memory=1GB"]
+    with (
+        (study / "told.txt").open("w") as screen,
+        subprocess.Popen([*COMMAND, *words], stderr=screen, start_new_session=True) as run,
+    ):
+        while run.poll() is None and not list((study / "out" / "shards").glob("*.nc")):
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+    told = (study / "told.txt").read_text()
+    assert run.returncode == 130, told
+    assert "Interrupted: what is finished is kept, and the same command goes on" in told
+    assert "Traceback" not in told
+    assert (study / "cancelled").exists()
+
+
+@pytest.mark.parametrize("n_deaths", [1, 2])
+def test_workers_that_die_as_they_start(n_deaths: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are started once; then it is said in a sentence."""
+    deaths = iter(range(n_deaths))
+    real = dask_clusters.LocalCluster
+
+    def start(**options: Any) -> Any:
+        if next(deaths, None) is None:
+            return real(**options)  # type: ignore[no-untyped-call]
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(dask_clusters, "LocalCluster", start)
+    options = ExecutorConfig("dask", workers=1)
+    if n_deaths == 1:
+        with open_dask(options):
+            return
+    with pytest.raises(LensError, match=r"1 Dask workers did not start, .*: lower exec"):  # noqa: SIM117
+        with open_dask(options):
+            pass
 
 
 def test_without_dask_jobqueue_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from distributed import LocalCluster
+from distributed.comm import CommClosedError
 
 from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.executors import dask_executor
@@ -49,6 +50,31 @@ def test_a_worker_killed_before_its_first_task_is_replaced(
         results = list(carry_out({"a": range(6)}, setup, report=unreported))
     assert sorted(square for square, _ in results) == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
+
+
+@pytest.mark.parametrize("n_failures", [3, 99])
+def test_the_telling_goes_on_until_a_dead_worker_is_noticed(
+    n_failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a while, and then the scheduler counts as lost."""
+    monkeypatch.setattr(dask_executor, "_LOOK", 0.0)
+    told = []
+
+    class Client:
+        def register_plugin(self, plugin: Any, *, name: str) -> None:
+            told.append(name)
+            if len(told) <= n_failures:
+                raise CommClosedError("Connection reset by peer")
+
+    class Plugin:
+        name = "run"
+
+    if n_failures == 3:
+        dask_executor._register(Client(), Plugin())  # type: ignore[arg-type]
+    else:
+        with pytest.raises(dask_executor._SchedulerLostError):
+            dask_executor._register(Client(), Plugin())  # type: ignore[arg-type]
+    assert 4 <= len(told) < 9
 
 
 def test_a_deadly_task_is_named_by_its_queue(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lens_pipeline.errors import BudgetError
+from lens_pipeline.pipeline.analysis.rdm_room import rdm_memory
 from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.job.budget import bill_of, check_budget, check_disk, check_memory
 from lens_pipeline.pipeline.job.inputs import find_inputs
 from lens_pipeline.pipeline.job.plan import Plan, make_plan
-from lens_pipeline.pipeline.memory import WORKER_BYTES
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 from tests.pipeline.job.test_plan import OUTLINE, UNITS
 
@@ -72,22 +72,48 @@ def test_jobs_are_added_up(plan: Plan) -> None:
 
 def test_the_memory(plan: Plan) -> None:
     """The largest batch that fits is named, and fits; with too many workers, fewer."""
-    fixed = 10_000_000 + WORKER_BYTES
-    assert bill_of(plan).memory == fixed + 32 * 1000
-    check_budget(plan, free=10**9, memory=fixed + 32_000)
+    need = bill_of(plan).need
+    assert bill_of(plan).memory == need.peak(32) > need.peak(7)
+    check_budget(plan, free=10**9, memory=need.peak(32))
     with pytest.raises(BudgetError, match=r"with batches of 32, and .*; runtime.batch_size=7 woul"):
-        check_memory([bill_of(plan)], memory=fixed + 7999)
-    check_memory([bill_of(with_settings(plan, "runtime", batch_size=7))], memory=fixed + 7999)
+        check_memory([bill_of(plan)], memory=need.peak(8) - 1)
+    check_memory([bill_of(with_settings(plan, "runtime", batch_size=7))], memory=need.peak(7))
     both = dataclasses.replace(
         bill_of(plan),
         config=with_settings(plan, "executor", **vars(ExecutorConfig("dask", workers=2))).config,
     )
-    with pytest.raises(BudgetError, match=r"2 workers x 150.0 MB .* executor.workers=1 with "):
-        check_memory([both], memory=fixed + 40_000)
-    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 150.0 MB, so choose"):
-        check_memory([both], memory=fixed + 5005)
-    with pytest.raises(BudgetError, match=r"program and the model alone take 150.0 MB, so allow"):
-        check_memory([both], memory=fixed + 4999)
+    with pytest.raises(BudgetError, match=r"2 workers x 40.0 MB .* executor.workers=1 with "):
+        check_memory([both], memory=need.peak(32))
+    with pytest.raises(BudgetError, match=r"one stimulus at a time takes 40.0 MB, so choose"):
+        check_memory([both], memory=need.peak(1) - 1)
+    with pytest.raises(BudgetError, match=r"program and the model alone take 40.0 MB, so allow"):
+        check_memory([both], memory=need.peak(0) - 1)
+
+
+def test_the_memory_of_the_analysis(plan: Plan) -> None:
+    """Also where all activations are there; in a sweep as often as jobs are analysed at once."""
+    workers = with_settings(plan, "executor", **vars(ExecutorConfig("dask", workers=2)))
+    bill = dataclasses.replace(bill_of(workers), n_left=0, analysis=10**9)
+    check_memory([bill], memory=10**9)
+    with pytest.raises(BudgetError, match=r"out .*: comparing its RDMs takes about 1.0 GB, and th"):
+        check_memory([bill], memory=10**9 - 1)
+    check_memory([bill] * 2, memory=2 * 10**9)
+    check_memory([bill] * 5, memory=3 * 10**9)
+    with pytest.raises(BudgetError, match=r"1.0 GB, 3 jobs at once 3.0 GB, and .*; lower executor"):
+        check_memory([bill] * 5, memory=3 * 10**9 - 1)
+    limited = dataclasses.replace(bill, config=with_settings(workers, "run", max_memory=1).config)
+    with pytest.raises(BudgetError, match=r"run.max_memory is 1 B; choose fewer layers"):
+        check_memory([limited], memory=10**12)
+    cluster = with_settings(plan, "executor", **vars(ExecutorConfig("slurm", memory=10**7)))
+    remote = dataclasses.replace(bill, config=cluster.config)
+    with pytest.raises(BudgetError, match=r"executor.memory is 10.0 MB for each job; choose fewer"):
+        check_memory([remote] * 2)
+
+
+def test_what_an_analysis_takes(plan: Plan) -> None:
+    """By the RDMs that there will be; none where none are asked for."""
+    assert bill_of(plan).analysis == rdm_memory(6, 4)
+    assert bill_of(with_settings(plan, "rsa", method="none")).analysis == 0
 
 
 def test_jobs_of_a_cluster_have_their_own_memory(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from scipy.spatial.distance import squareform
 
 from lens_pipeline import open_run
 from lens_pipeline.errors import StoreError
+from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.job.job import run_job
 from lens_pipeline.pipeline.words.status import describe_status
 
@@ -48,6 +49,25 @@ def test_the_record_status_and_open_run_say_so(both: tuple[Path, Path]) -> None:
     assert run.rdms.n_rdm == 4
     with pytest.raises(StoreError, match=r"kept RDMs and no activations \(rsa\.online=true\)"):
         _ = run.activations
+
+
+def test_commands_about_activations_say_so_before_they_begin(
+    both: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is computed or called damaged; the files that were kept are verified."""
+    monkeypatch.setattr("lens_pipeline.pipeline.job.run.run_tasks", _never)
+    for words in (["replay"], ["repack"], ["export", "brainscore"]):
+        assert main([words[0], "online", *words[1:]]) == 2
+        assert "kept RDMs and no activations (rsa.online=true)" in capsys.readouterr().err
+    assert main(["verify", "online"]) == 0
+    assert "no activations (rsa.online=true), the other files, every" in capsys.readouterr().out
+    assert main(["status", "online"]) == 0
+    assert "done: no activations, analysed" in capsys.readouterr().out
+    (both[1] / "scores.csv").unlink()
+    assert main(["verify", "online"]) == 1
+    assert "scores.csv is gone" in capsys.readouterr().out
 
 
 def test_a_rerun_runs_nothing(
