@@ -8,13 +8,18 @@ divided by that (Spearman 1904, Am. J. Psychol. 15:72).
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lens_pipeline.rsa.scatter import Doubles
 
+# halvings that are averaged, at most
 _SPLITS = 50
 # units less reliable than this are left out of noise-corrected summaries: their r is divided by
 # next to nothing
@@ -36,24 +41,34 @@ def correlations(one: Doubles, other: Doubles) -> Doubles:
 def split_half(repeats: Doubles, *, seed: int = 0) -> Doubles:
     """Return the reliability of the mean of repeats (n_repetitions, n_stimuli, n_units), by unit.
 
-    The mean over random halvings; with an odd number of repeats each leaves one out, and the
-    correction is to all of them. NaN without repeats.
+    The mean over all halvings, or over some at random where there are many; with an odd number of
+    repeats each leaves one out, and the correction is to all of them. NaN without repeats.
     """
     n = len(repeats)
     if n < 2:
         return np.full(repeats.shape[2], np.nan)
-    half = n // 2
-    random = np.random.default_rng(seed)
-    splits = [random.permutation(n) for _ in range(_SPLITS if n > 2 else 1)]
     each = [
-        correlations(
-            repeats[order[:half]].mean(axis=0), repeats[order[half : 2 * half]].mean(axis=0)
-        )
-        for order in splits
+        correlations(repeats[list(one)].mean(axis=0), repeats[list(other)].mean(axis=0))
+        for one, other in _halvings(n, seed=seed)
     ]
     r = np.mean(each, axis=0)
-    result: Doubles = spearman_brown(r, factor=n / half)
+    result: Doubles = spearman_brown(r, factor=n / (n // 2))
     return result
+
+
+def _halvings(n: int, *, seed: int) -> list[tuple[Sequence[int], Sequence[int]]]:
+    """Return the two halves of `n` repeats in each halving."""
+    half = n // 2
+    if math.comb(n, half) * math.comb(n - half, half) // 2 > _SPLITS:
+        random = np.random.default_rng(seed)
+        orders = [random.permutation(n).tolist() for _ in range(_SPLITS)]
+        return [(order[:half], order[half : 2 * half]) for order in orders]
+    return [
+        (one, other)
+        for one in itertools.combinations(range(n), half)
+        for other in itertools.combinations(sorted(set(range(n)) - set(one)), half)
+        if one < other
+    ]
 
 
 def spearman_brown(r: Doubles, *, factor: float) -> Doubles:

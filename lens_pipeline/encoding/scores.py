@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lens_pipeline.encoding.columns import OF_UNITS
 from lens_pipeline.encoding.folds import group_folds, within
 from lens_pipeline.encoding.methods import Problem, method_called
 from lens_pipeline.encoding.reliability import corrected, correlations, split_half
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 # the place of all layers at once, in the column "layer"
 ALL = "(all layers)"
-UNIT_COLUMNS = (
-    "method", "layer", "pass", "reference", "region", "subject", "time_ms", "unit",
-    "r", "reliability", "r_corrected", "r2_corrected",
-)  # fmt: skip
 _KEYS = ["method", "layer", "pass", "reference", "region", "subject", "time_ms"]
 _SCORES = ["r", "reliability", "r_corrected", "r2_corrected"]
 
@@ -141,7 +138,7 @@ def encode(
                     rows["pass"] = number
                     rows["time_ms"] = float("nan") if time is None else time
                     frames.append(rows)
-    return pd.concat(frames, ignore_index=True)[list(UNIT_COLUMNS)]
+    return pd.concat(frames, ignore_index=True)[list(OF_UNITS)]
 
 
 def _counted(

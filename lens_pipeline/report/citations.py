@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FILE = "citations.yaml"
+# distances between responses that are whitened by the covariance of their noise
+_WHITENING = ("crossnobis", "mahalanobis", "squared_mahalanobis")
 
 
 def citations(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -42,17 +44,22 @@ def _of_model(models: Mapping[str, list[str]], name: str) -> list[str]:
 
 
 def _methods(methods: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
-    rsa = config.get("rsa") or {}
-    if rsa.get("method") != "none":
-        yield methods["rsa"]
-    compared = rsa.get("reference") or (config.get("brain") or {}).get("files")
-    if compared and rsa.get("bootstrap") != 0:
-        yield methods["inference"]
-    for name in (config.get("encoding") or {}).get("methods") or ():
-        if name in methods:
-            yield methods[name]
-    if rsa.get("cka"):
-        yield methods["cka"]
+    rsa, brain = config.get("rsa") or {}, config.get("brain") or {}
+    fitted = (config.get("encoding") or {}).get("methods") or ()
+    compared = rsa.get("method") != "none" and bool(rsa.get("reference") or brain.get("files"))
+    whitens = brain.get("method") in _WHITENING or brain.get("normalise") == "multivariate"
+    used = {
+        "rsa": rsa.get("method") != "none",
+        "toolbox": compared,
+        "ceiling": compared,
+        "inference": compared and rsa.get("bootstrap") != 0,
+        "whitened": any(name.startswith("whitened") for name in rsa.get("measure") or ()),
+        "noise_normalisation": bool(brain.get("files")) and whitens,
+        "himalaya": any("ridge" in name for name in fitted),
+        "pls": "pls" in fitted,
+        "cka": bool(rsa.get("cka")),
+    }
+    yield from (methods[name] for name, is_used in used.items() if is_used)
 
 
 def _entries(text: str) -> list[str]:

@@ -58,7 +58,8 @@ _CAPTIONS = {
     "rdms": "Dissimilarities of the stimuli in each layer and pass.",
     "likeness": "How alike the RDMs of layers are, each with each.",
     "layers": "A map of the layers by multidimensional scaling: near means alike.",
-    "encoding_map": "Responses to held-out stimuli, predicted; framed: the best of a row.",
+    "encoding_map": "Responses to held-out stimuli, predicted, by region and layer: medians over "
+    "units, means over subjects; framed: the best of a row.",
     "encoding": "Responses to held-out stimuli, predicted from each layer and pass. No layer was "
     "chosen on other data: the highest is picked by its score. Banded ridge predicts from all "
     "layers at once; its other points are what each layer adds to that, in medians, which do not "

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.spatial.distance import squareform
 
 from lens_pipeline.errors import ComparisonError, nearest
+from lens_pipeline.rsa.columns import SCORED
 from lens_pipeline.rsa.rdms import RdmSet, make_rdms
 
 if TYPE_CHECKING:
@@ -50,41 +51,6 @@ COMPARISONS: dict[str, Measure] = {
     "whitened_pearson": Measure("corr_cov", "whitened Pearson r"),
     "whitened_cosine": Measure("cosine_cov", "whitened cosine similarity"),
 }
-
-# columns of the table of scores, in order
-COLUMNS = (
-    "model",
-    "weights",
-    "layer",
-    "pass",
-    "reference",
-    # of the reference; empty, and NaN, where it names none
-    "region",
-    "time_ms",
-    "measure",
-    # mean over subjects, and its standard error (NaN with one subject)
-    "score",
-    "sem",
-    # of the bootstrap (NaN without one): confidence interval, one-sided p against 0, the same
-    # corrected for all layers and passes, and two-sided corrected p against the lower ceiling
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_corrected",
-    "p_ceiling",
-    # what was drawn, empty without a bootstrap, and how many draws were evaluated
-    "resampled",
-    "n_bootstrap",
-    # bounds of the noise ceiling over subjects (NaN with one subject)
-    "ceiling_lower",
-    "ceiling_upper",
-    "n_stimuli",
-    "n_subjects",
-    "rdm_method",
-    "align",
-    # why random weights or sample stimuli stood in; empty if none did
-    "stand_in",
-)
 
 
 def measure_called(name: str) -> Measure:
@@ -174,7 +140,7 @@ def score_table(
     measure: str = "spearman",
     facts: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per layer, pass and reference, with COLUMNS.
+    """Return one row per layer, pass and reference, with the columns of SCORED.
 
     `facts` gives model, weights and stand_in. Layers and passes without an RDM have no row.
     Raises ComparisonError if two references have one name.
@@ -185,7 +151,7 @@ def score_table(
     frames = [_scores(rdm_set, reference, measure=measure) for reference in references]
     table = pd.concat(frames) if frames else pd.DataFrame()
     given = {"model": "", "weights": "", "stand_in": "", **(facts or {})}
-    return table.assign(**given).reindex(columns=list(COLUMNS)).reset_index(drop=True)
+    return table.assign(**given).reindex(columns=list(SCORED)).reset_index(drop=True)
 
 
 def second_order(rdm_set: RdmSet, *, measure: str = "spearman") -> pd.DataFrame:

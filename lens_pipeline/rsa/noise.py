@@ -93,7 +93,10 @@ def cholesky(covariance: Doubles, *, name: str) -> Doubles:
             "finite numbers, one row per unit."
         )
     if np.abs(covariance - covariance.T).max() > _TOLERANCE * np.abs(covariance).max():
-        raise ComparisonError(f"The noise covariance of {name} is not symmetric.")
+        raise ComparisonError(
+            f"The noise covariance of {name} is not symmetric; give the covariance itself, not a "
+            "factor or an inverse square root of it."
+        )
     try:
         factor = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:

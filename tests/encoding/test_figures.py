@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lens_pipeline.encoding.figures import encoding_by_layer
+from lens_pipeline.encoding.figures import encoding_by_layer, encoding_map, region_cells
 
 
 def _table(*, reliable: bool = True) -> pd.DataFrame:
@@ -52,3 +52,40 @@ def test_without_repeats_r_is_shown_as_it_is(reliable: bool, label: str) -> None
     """The axis says which."""
     figure = encoding_by_layer(_table(reliable=reliable))
     assert figure.axes[0].get_ylabel() == label
+
+
+def test_a_map_has_a_row_per_region_and_method() -> None:
+    """Its cells are means over subjects, which the table behind it gives with their errors."""
+    table = _table()
+    cells = region_cells(table)
+    assert list(cells.columns) == [
+        *("reference", "region", "method", "layer", "pass"),
+        *("score", "sem", "n_units", "n_subjects", "of"),
+    ]
+    assert set(cells["of"]) == {"r_corrected"}
+    axes = encoding_map(cells, title="net", stand_in="weights").axes[0]
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["lab V4 (ridge)", "lab IT (ridge)", "lab V4 (pls)", "lab IT (pls)"]
+    rows = zip(("V4", "IT", "V4", "IT"), ("ridge", "ridge", "pls", "pls"), strict=True)
+    for row, (region, method) in enumerate(rows):
+        of = table[(table["region"] == region) & (table["method"] == method)]
+        wanted = of.groupby(["layer", "pass"], sort=False)["r_corrected"]
+        np.testing.assert_allclose(axes.images[0].get_array()[row], wanted.mean())
+        mine = cells[(cells["region"] == region) & (cells["method"] == method)]
+        np.testing.assert_allclose(mine["sem"], wanted.sem())
+        assert set(mine["n_units"]) == {21}
+        assert set(mine["n_subjects"]) == {3}
+
+
+def test_a_map_of_banded_ridge_alone_shows_what_layers_add() -> None:
+    """Beside another method its layers, which have no score of their own, are left out."""
+    table = _table(reliable=False)
+    table = table[table["pass"] == 1]
+    shares = table[table["method"] == "ridge"].assign(method="banded_ridge", **{"pass": 0})
+    assert set(region_cells(pd.concat([table, shares]))["method"]) == {"ridge", "pls"}
+    cells = region_cells(shares)
+    assert set(cells["of"]) == {"r"}
+    axes = encoding_map(cells).axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["V1.output", "IT.output"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["lab V4", "lab IT"]
+    assert "21 units" in {text.get_text() for text in axes.texts}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
@@ -35,6 +37,32 @@ def test_known_reliability_is_found(n_repeats: int) -> None:
     """Of the mean of n repeats it is signal / (signal + noise / n)."""
     found = split_half(_repeats(n_repeats, 2.0))
     np.testing.assert_allclose(found, 1 / (1 + 4 / n_repeats), atol=0.03)
+
+
+@pytest.mark.parametrize(("n_repeats", "n_halvings"), [(2, 1), (4, 3), (5, 15), (6, 10)])
+def test_every_halving_counts_once(n_repeats: int, n_halvings: int) -> None:
+    """Where there are few of them nothing is drawn at random."""
+    repeats = _repeats(n_repeats, 1.0, n=20)
+    half = n_repeats // 2
+    halvings = {
+        frozenset([frozenset(order[:half]), frozenset(order[half : 2 * half])])
+        for order in permutations(range(n_repeats))
+    }
+    assert len(halvings) == n_halvings
+    means = [[repeats[list(half)].mean(axis=0) for half in halves] for halves in halvings]
+    r = np.mean([correlations(*pair) for pair in means], axis=0)
+    wanted = spearman_brown(r, factor=n_repeats / half)
+    for seed in (0, 1):
+        np.testing.assert_allclose(split_half(repeats, seed=seed), wanted)
+
+
+def test_of_many_halvings_some_are_drawn() -> None:
+    """With a seed."""
+    repeats = _repeats(9, 1.0, n=20)
+    first, again, other = (split_half(repeats, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_allclose(first, other, atol=0.02)
+    assert (first != other).all()
 
 
 def test_a_perfect_model_reaches_one() -> None:

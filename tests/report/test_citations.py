@@ -14,7 +14,8 @@ def test_model_stimuli_brain_methods_and_software_are_cited_once() -> None:
     """Each part of a run brings its entries, the brain data those of their own config."""
     assert _keys(CONFIG) == [
         *("he2016resnet", "hebart2019things", "a2000", "b2001", "kriegeskorte2008rsa"),
-        *("schutt2023inference", "schrimpf2018brainscore", "kornblith2019cka"),
+        *("vandenbosch2025rsatoolbox", "nili2014toolbox", "schutt2023inference"),
+        *( "schrimpf2018brainscore", "kornblith2019cka"),
         *("paszke2019pytorch", "hoyer2017xarray"),
     ]
 
@@ -42,3 +43,15 @@ def test_without_a_reference_nothing_is_inferred() -> None:
     assert "schutt2023inference" not in _keys(config)
     assert "kriegeskorte2008rsa" in _keys(config)
     assert "kriegeskorte2008rsa" not in _keys({**config, "rsa": {"method": "none"}})
+
+
+def test_methods_bring_their_own_papers() -> None:
+    """Whitened measures, noise normalisation, and whose ridge it is."""
+    config = {**CONFIG, "encoding": {"methods": ["ridge"]}}
+    config["rsa"] = {**CONFIG["rsa"], "measure": ["spearman", "whitened_pearson"]}
+    plain = _keys(config)
+    assert "diedrichsen2021whitened" in plain
+    assert "dupredlatour2022banded" in plain
+    assert "walther2016reliability" not in plain
+    config["brain"] = {**CONFIG["brain"], "method": "crossnobis"}
+    assert "walther2016reliability" in _keys(config)

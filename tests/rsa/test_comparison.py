@@ -14,8 +14,8 @@ from scipy.spatial.distance import pdist
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from lens_pipeline.errors import ComparisonError
+from lens_pipeline.rsa.columns import SCORED
 from lens_pipeline.rsa.comparison import (
-    COLUMNS,
     COMPARISONS,
     compare,
     in_order,
@@ -119,7 +119,7 @@ def test_the_table_is_tidy_and_complete() -> None:
     facts = {"model": "net", "weights": "random", "stand_in": "no weights"}
     one = Reference("one", _reference(SUBJECTS[:1]).rdms, Account("position", 9), 1)
     table = score_table(_set(), [_reference(), one], facts=facts)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == tuple(SCORED)
     assert len(table) == 6
     each = compare(_set().rdms, _reference().rdms)
     row = table.iloc[2]
@@ -137,10 +137,10 @@ def test_the_table_is_tidy_and_complete() -> None:
 
 def test_no_references_and_no_rdms_give_empty_tables() -> None:
     """The columns are there all the same."""
-    assert tuple(score_table(_set(), []).columns) == COLUMNS
+    assert tuple(score_table(_set(), []).columns) == tuple(SCORED)
     flat = compute_rdms([LayerPass("a", 1, lambda: [np.ones((9, 3))])], stimulus_ids=IDS)
     table = score_table(flat, [_reference()])
-    assert (len(table), tuple(table.columns)) == (0, COLUMNS)
+    assert (len(table), tuple(table.columns)) == (0, tuple(SCORED))
     assert second_order(flat).shape == (0, 0)
 
 

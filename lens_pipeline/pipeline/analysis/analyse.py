@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing
+from lens_pipeline.errors import ComparisonError
 from lens_pipeline.health.table import write_health
 from lens_pipeline.pipeline.analysis.averaging import (
     averaging_of_tree,
@@ -27,6 +29,7 @@ from lens_pipeline.pipeline.analysis.inferring import (
     infer_all,
     write_inference,
 )
+from lens_pipeline.pipeline.analysis.meanings import meant, write_meanings
 from lens_pipeline.pipeline.analysis.rdm_room import check_rdm_room
 from lens_pipeline.pipeline.config import NO_RDMS
 from lens_pipeline.pipeline.console import shares
@@ -80,6 +83,7 @@ def check_analysis(
     """
     for name in config.rsa.measure:
         measure_called(name)
+    _check_once(config)
     if config.rsa.method == NO_RDMS:
         check_beside(config, stimulus_ids, labels)
         return ()
@@ -97,8 +101,21 @@ def check_analysis(
     return foreseen
 
 
+def _check_once(config: Config) -> None:
+    """Raise ComparisonError for what is asked for twice, whose rows could not be told apart."""
+    for setting, names in (
+        ("rsa.measure", config.rsa.measure),
+        ("rsa.fitted", config.rsa.fitted),
+        ("encoding.methods", config.encoding.methods),
+    ):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ComparisonError(f"{setting} names {twice[0]} more than once; give each once.")
+
+
 def analyse(config: Config, folder: Path) -> dict[str, Any]:
     """Write RDMs, tables and figures into `folder`; return what was made and what was left out."""
+    write_meanings(folder, meant(config))
     with closing(open_activations(folder)) as tree:
         made = {"health": list(write_health(folder, tree)), **beside(config, tree, folder)}
         if config.rsa.method == NO_RDMS:

@@ -33,6 +33,7 @@ ENCODING = "encoding.csv"
 # one row per unit
 UNITS = "encoding_units.parquet"
 FIGURE = "figures/encoding"
+MAP = "figures/encoding_map"
 _FACTS = ("model", "weights", "stand_in")
 
 
@@ -67,20 +68,26 @@ def beside(config: Config, tree: xr.DataTree, folder: Path) -> dict[str, Any]:
 def _write_encoding(
     config: Config, tree: xr.DataTree, folder: Path, *, grams: Grams
 ) -> dict[str, int]:
-    from lens_pipeline.encoding.figures import encoding_by_layer
+    from lens_pipeline.encoding.columns import OF_GROUPS
+    from lens_pipeline.encoding.figures import encoding_by_layer, encoding_map, region_cells
     from lens_pipeline.encoding.scores import summarise
     from lens_pipeline.pipeline.analysis.encoding import encoding_table
 
     units = encoding_table(config, tree, grams)
     table = summarise(units)
     table = table.assign(**{name: str(tree.attrs[name]) for name in _FACTS})
-    _write(table[[*_FACTS, *(name for name in table if name not in _FACTS)]], folder / ENCODING)
+    _write(table[list(OF_GROUPS)], folder / ENCODING)
     with replacing(folder / UNITS) as temporary:
         units.to_parquet(temporary, index=False)
     title = f"{tree.attrs['model']} on {tree.attrs['stimuli']}"
-    figure = encoding_by_layer(table, title=title, stand_in=str(tree.attrs["stand_in"]))
-    save_figure(figure, folder / FIGURE)
-    save_data(table, folder / FIGURE)
+    words = {"title": title, "stand_in": str(tree.attrs["stand_in"])}
+    cells = region_cells(table)
+    for name, figure, data in (
+        (FIGURE, encoding_by_layer(table, **words), table),
+        (MAP, encoding_map(cells, **words), cells),
+    ):
+        save_figure(figure, folder / name)
+        save_data(data, folder / name)
     return {"rows": len(table), "units": len(units)}
 
 

@@ -110,10 +110,11 @@ def check_covariances(config: Config, layers: Sequence[LayerSpec]) -> None:
             given = covariance_of(found, layer.name, number)
             if given is None or len(given) != n_units:
                 has = "no covariance" if given is None else f"a covariance of {len(given)} units"
+                where = f" in rsa.noise={config.rsa.noise}" if config.rsa.noise else ""
                 raise ComparisonError(
-                    f"{layer.name}:{number} has {n_units} units and {has} in rsa.noise="
-                    f"{config.rsa.noise}; give one of {n_units} x {n_units} under the name "
-                    f"{layer.name}, or keep fewer units with a postfunction."
+                    f"{layer.name}:{number} has {n_units} units and {has}{where}, which "
+                    f"rsa.method={config.rsa.method} needs; give one of {n_units} x {n_units} as "
+                    f"{layer.name} in rsa.noise=FILE.npz, or keep fewer units with a postfunction."
                 )
 
 

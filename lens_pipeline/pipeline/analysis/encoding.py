@@ -15,6 +15,7 @@ from lens_pipeline.encoding.methods import check_installed, method_called
 from lens_pipeline.encoding.scores import Fitting, Source, encode
 from lens_pipeline.errors import ComparisonError
 from lens_pipeline.pipeline.analysis.brain import brain_reading, brain_texts
+from lens_pipeline.pipeline.analysis.inferring import check_group
 from lens_pipeline.pipeline.console import shares
 from lens_pipeline.rsa.grams import coordinates, gram
 from lens_pipeline.rsa.rdms import pass_name
@@ -51,6 +52,7 @@ def check_encoding(
     for name in config.encoding.methods:
         method_called(name)
     check_installed()
+    check_group("encoding.group", config.encoding.group, labels)
     for name, recorded in recordings(config, stimulus_ids).items():
         groups = _groups(recorded, stimulus_ids, labels.get(config.encoding.group or ""))
         for fold in group_folds(groups, config.encoding.folds, seed=config.encoding.seed):

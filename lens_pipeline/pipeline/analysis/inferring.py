@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.atomic import replacing
+from lens_pipeline.errors import ComparisonError, nearest
 from lens_pipeline.pipeline.console import shares, time_text
 from lens_pipeline.rsa.inference.asked import (
     LEAST_DRAWS,
@@ -15,7 +16,7 @@ from lens_pipeline.rsa.inference.asked import (
     scheme_for,
 )
 from lens_pipeline.rsa.inference.draws import draws_for, seconds_of
-from lens_pipeline.rsa.inference.fitted import check_fitted, check_fitted_measures
+from lens_pipeline.rsa.inference.fitted import check_fitted
 from lens_pipeline.rsa.inference.resamples import drawn_groups
 from lens_pipeline.rsa.inference.tables import inference
 from lens_pipeline.rsa.rdms import pass_name
@@ -37,6 +38,8 @@ COMPARISONS = "comparisons.csv"
 CHOICES = "choices.csv"
 PARTS = "parts.csv"
 FITTED = "fitted.csv"
+# column of groups by default, which stimuli may lack
+_USUAL = "concept"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def check_inference(
 ) -> tuple[Foreseen, ...]:
     """Return what will be drawn of each reference; ComparisonError if one is too small for it."""
     check_asked(asked_of(config))
+    if config.rsa.average is None:
+        check_group("rsa.group", config.rsa.group, labels)
     found = []
     column = config.rsa.group or ""
     values = labels.get(column, stimulus_ids)
@@ -97,10 +102,16 @@ def check_inference(
         scheme = scheme_for(asked, n_units=len(set(drawn_groups(groups))), **facts)
         parting_for(asked, groups=groups, **facts)
         check_fitted(asked.fitted, n_units=len(set(drawn_groups(groups))), name=reference.name)
-        if asked.fitted:
-            check_fitted_measures(config.rsa.measure, n_stimuli=len(ids), name=reference.name)
         found.append(Foreseen(asked, scheme, n_stimuli=len(ids), **facts))
     return tuple(found)
+
+
+def check_group(setting: str, column: str | None, labels: Mapping[str, Sequence[str]]) -> None:
+    """Raise ComparisonError for a column that stimuli lack, unless it is the default's."""
+    if column is None or column == _USUAL or column in labels:
+        return
+    near = nearest(column, labels) if labels else f"they have none, so set {setting}=null"
+    raise ComparisonError(f"{setting}={column}: the stimuli have no such column; {near}.")
 
 
 def describe_inference(config: Config, foreseen: Sequence[Foreseen], *, n_models: int) -> list[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _RESULTS = (
     "rdms.nc", "scores.csv", "scores.parquet", "layers.csv", "comparisons.csv", "choices.csv",
     "parts.csv", "fitted.csv", "cka.csv", "time.csv", "encoding.csv", "encoding_units.parquet",
-    "health.csv", "figures/*.png", "figures/*.svg", "figures/*.csv",
+    "health.csv", "columns.csv", "figures/*.png", "figures/*.svg", "figures/*.csv",
 )
 # fmt: on
 

@@ -84,6 +84,28 @@ def linear_whole(models: Doubles, subjects: Doubles, *, measure: str) -> tuple[D
     return found.across[0], _ceilings(found.among, _once(len(subjects)))[:, 0]
 
 
+def linear_drawn(
+    models: Doubles, subjects: Doubles, counts: Counts, weights: Counts, *, measure: str
+) -> Doubles:
+    """Return likeness (n_models, n_subjects) in one draw of all stimuli, `counts` times each.
+
+    `weights` (n_pairs,) are the copies of each pair.
+    """
+    how = LINEAR[measure]
+    rdms = np.concatenate([models, subjects])
+    shares = weights / weights.sum()
+    means = rdms @ shares if how.centred else np.zeros(len(rdms))
+    rdms -= means[:, None]
+    lost = np.zeros((len(rdms), len(rdms)))
+    if how.whitened:
+        lost = lost_products(rdms, counts[None], lost[:1])[0]
+    rdms *= np.sqrt(shares)
+    products = rdms @ rdms.T - lost
+    sizes = np.sqrt(np.maximum(np.diag(products), 0))
+    n = len(models)
+    return _divided(products[:n, n:], np.outer(sizes[:n], sizes[n:]))
+
+
 def _whole(models: Doubles, subjects: Doubles, *, how: LinearMeasure) -> _Products:
     return _products(models, subjects, _once(stimuli_of(subjects)), how=how)
 

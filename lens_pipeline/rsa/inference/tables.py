@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lens_pipeline.rsa.columns import ADDED, CHOSEN, COMPARED, FITTED_MODELS, PARTED
 from lens_pipeline.rsa.comparison import in_order
 from lens_pipeline.rsa.inference.asked import parting_for, scheme_for
 from lens_pipeline.rsa.inference.bootstrap import evaluate
 from lens_pipeline.rsa.inference.choice import choose
-from lens_pipeline.rsa.inference.columns import ADDED, CHOSEN, COMPARED, FITTED_MODELS, PARTED
 from lens_pipeline.rsa.inference.draws import affordable, draws_for
 from lens_pipeline.rsa.inference.fitted import fit
 from lens_pipeline.rsa.inference.multiple import corrected
@@ -24,7 +24,7 @@ from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
 from lens_pipeline.rsa.inference.results import infer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -42,7 +42,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Inference:
-    """Tables of one or more measures and references; see `columns`."""
+    """Tables of one or more measures and references; see `rsa.columns`."""
 
     # _KEY and ADDED
     scores: pd.DataFrame
@@ -92,8 +92,9 @@ def inference(
                 of_it = affordable(asked, **_sizes(joined))
                 _bootstrapped(joined, rows[0], rows[1], asked=of_it, done=report)
                 _chosen(joined, rows[2], rows[3], asked=of_it)
-                rows[4].extend(_fitted_rows(joined, asked=of_it))
-    columns = ((*_KEY, *ADDED), COMPARED, CHOSEN, PARTED, FITTED_MODELS)
+                of_fits = partial(done, f"fits, {reference.name}, {measure}")
+                rows[4].extend(_fitted_rows(joined, asked=of_it, done=of_fits))
+    columns = [*_KEY, *ADDED], COMPARED, CHOSEN, PARTED, FITTED_MODELS
     return Inference(*(_frame(*pair) for pair in zip(rows, columns, strict=True)))
 
 
@@ -103,11 +104,12 @@ def with_inference(scores: pd.DataFrame, found: Sequence[Inference]) -> pd.DataF
 
     added = [one.scores for one in found if len(one.scores)]
     if not added:
-        return scores.assign(resampled="", n_bootstrap=0)
+        return scores.assign(resampled="", correction="", n_bootstrap=0)
     bare = scores.drop(columns=[name for name in ADDED if name in scores])
     merged = bare.merge(pd.concat(added), on=list(_KEY), how="left", validate="one_to_one")
     merged["n_bootstrap"] = merged["n_bootstrap"].fillna(0).astype(int)
-    merged["resampled"] = merged["resampled"].fillna("")
+    texts = ["resampled", "correction"]
+    merged[texts] = merged[texts].fillna("")
     return merged[list(scores.columns)]
 
 
@@ -190,6 +192,8 @@ def _score_rows(
             "p_value": found.p_zero[row],
             "p_corrected": p_corrected[row],
             "p_ceiling": p_ceiling[row],
+            "interval": asked.interval,
+            "correction": asked.correction,
             **shared,
         }
 
@@ -232,7 +236,7 @@ def _chosen(joined: _Joined, choices: list[Row], parts: list[Row], *, asked: Ask
         parting=parting,
         asked=asked,
     )
-    choices += _choice_rows(found, joined, parting)
+    choices += _choice_rows(found, joined, parting, interval=asked.interval)
     for kind, names, groups, numbers in (
         ("stimulus", joined.ids, joined.groups, found.stimuli),
         ("subject", joined.people, joined.people, found.subjects),
@@ -243,7 +247,7 @@ def _chosen(joined: _Joined, choices: list[Row], parts: list[Row], *, asked: Ask
         )
 
 
-def _choice_rows(found: Parted, joined: _Joined, parting: str) -> Iterator[Row]:
+def _choice_rows(found: Parted, joined: _Joined, parting: str, *, interval: float) -> Iterator[Row]:
     for choice in found.choices:
         layer, number = joined.places[choice.model]
         yield {
@@ -253,32 +257,36 @@ def _choice_rows(found: Parted, joined: _Joined, parting: str) -> Iterator[Row]:
             "ci_low": choice.low,
             "ci_high": choice.high,
             "p_value": choice.p_zero,
+            "interval": interval,
             "parted": parting,
             **joined.shared,
         }
 
 
-def _fitted_rows(joined: _Joined, *, asked: Asked) -> Iterator[Row]:
-    for kind in asked.fitted:
-        found = fit(
-            joined.models,
-            joined.subjects,
-            kind=kind,
-            measure=joined.shared["measure"],
-            groups=drawn_groups(joined.groups),
-            asked=asked,
-        )
+def _fitted_rows(joined: _Joined, *, asked: Asked, done: Callable[[float], None]) -> Iterator[Row]:
+    if not asked.fitted:
+        return
+    fits = fit(
+        joined.models,
+        joined.subjects,
+        measure=joined.shared["measure"],
+        groups=drawn_groups(joined.groups),
+        asked=asked,
+        done=done,
+    )
+    for found in fits:
         yield {
             **dataclasses.asdict(found),
             "ci_low": found.low,
             "ci_high": found.high,
             "p_value": found.p_zero,
+            "interval": asked.interval,
             "n_bootstrap": found.n_draws,
             **joined.shared,
         }
 
 
-def _frame(rows: list[Row], columns: Sequence[str]) -> pd.DataFrame:
+def _frame(rows: list[Row], columns: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns))

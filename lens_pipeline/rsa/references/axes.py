@@ -82,7 +82,9 @@ def interpret(
     if named is None:
         return stacked(as_matrices(values, where=where), labels, where=where)
     if len(named) != values.ndim:
-        raise ComparisonError(f"{where} has {values.ndim} dimensions, but {DIMS} names {named}.")
+        raise ComparisonError(
+            f"{where} has {values.ndim} dimensions, but {DIMS} names {named}; name each once."
+        )
     if named.count("stimulus") == 2:
         return _matrices(values.astype(np.float64), named, labels, where=where)
     return from_axes(values, named, labels, where=where)

@@ -96,7 +96,9 @@ def join(
 
 def _check_ids(ids: Sequence[str], n_rows: int, *, name: str) -> None:
     if len(ids) != n_rows:
-        raise ComparisonError(f"The reference {name} has {n_rows} rows but {len(ids)} ids.")
+        raise ComparisonError(
+            f"The reference {name} has {n_rows} rows but {len(ids)} ids; give one id for each row."
+        )
     twice = [stimulus for stimulus, count in Counter(ids).items() if count > 1]
     if twice:
         raise ComparisonError(

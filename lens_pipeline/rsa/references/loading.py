@@ -73,7 +73,9 @@ def open_reference(
     found = open_references(text, stimulus_ids=stimulus_ids, reading=reading)
     if len(found) > 1:
         names = some([one.name for one in found])
-        raise ComparisonError(f"{text} holds {len(found)} references ({names}), not one.")
+        raise ComparisonError(
+            f"{text} holds {len(found)} references ({names}), not one; open_references gives all."
+        )
     return found[0]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lens_pipeline.errors import ComparisonError, nearest
 from lens_pipeline.rsa.crossnobis import crossnobis
 from lens_pipeline.rsa.noise import multivariate, noise_covariance, univariate
-from lens_pipeline.rsa.rdms import RDM_METHODS, dissimilarities, rdm_method
+from lens_pipeline.rsa.rdms import RDM_METHODS, dissimilarities
 from lens_pipeline.rsa.references.joining import Account, join, match, some
 from lens_pipeline.rsa.references.responses import (
     Repeats,
@@ -72,8 +72,9 @@ class Recorded:
 
 def check_reading(reading: Reading) -> None:
     """Raise ComparisonError for an unknown method or normalisation."""
-    if reading.method != CROSSNOBIS:
-        rdm_method(reading.method)
+    if reading.method not in (CROSSNOBIS, *RDM_METHODS):
+        near = nearest(reading.method, (CROSSNOBIS, *RDM_METHODS))
+        raise ComparisonError(f"There is no brain.method={reading.method}; {near}.")
     if reading.normalise not in NORMALISATIONS:
         near = nearest(reading.normalise, NORMALISATIONS)
         raise ComparisonError(f"There is no brain.normalise={reading.normalise}; {near}.")

@@ -94,13 +94,17 @@ def _of_rows(
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     ids = as_ids(labels["stimulus"]) if "stimulus" in labels else None
     if ids is not None and len(ids) != rows[0]:
-        raise ComparisonError(f"{where} has {rows[0]} rows but {len(ids)} stimulus ids.")
+        raise ComparisonError(
+            f"{where} has {rows[0]} rows but {len(ids)} stimulus ids; give one for each row."
+        )
     repetitions = as_ids(labels["repetition"]) if "repetition" in labels else ()
     if has_repetitions:
         names = repetitions or tuple(str(number) for number in range(1, rows[1] + 1))
         return ids and tuple(np.repeat(np.array(ids, dtype=object), rows[1])), names * rows[0]
     if repetitions and len(repetitions) != rows[0]:
-        raise ComparisonError(f"{where} has {rows[0]} rows but {len(repetitions)} repetitions.")
+        raise ComparisonError(
+            f"{where} has {rows[0]} rows but {len(repetitions)} repetitions; number each row's."
+        )
     return ids, repetitions
 
 
@@ -122,7 +126,8 @@ def _of_units(
     if len(names) == 1:
         return names * int(np.prod(units))
     raise ComparisonError(
-        f"{where} has {int(np.prod(units))} units but {len(names)} labels of their {axis}."
+        f"{where} has {int(np.prod(units))} units but {len(names)} labels of their {axis}; give "
+        "one for each unit, or one for all."
     )
 
 
@@ -208,7 +213,9 @@ def _presentations(
         of[stimulus].append(row)
     absent = [stimulus for stimulus in stimulus_ids if stimulus not in of]
     if absent:
-        raise ComparisonError(f"The reference {name} has no response to {absent[0]}.")
+        raise ComparisonError(
+            f"The reference {name} has no response to {absent[0]}; choose stimuli that it has."
+        )
     if not found.repetitions:
         _check_balanced({stimulus: len(of[stimulus]) for stimulus in stimulus_ids}, name=name)
         return [np.array(of[stimulus]) for stimulus in stimulus_ids]

@@ -46,7 +46,10 @@ def read_table(path: Path, key: str | None) -> Matrices | Table | Responses:
             [choose(name, list(numbers.columns), path=path) for name in key.split("+")]
         ]
     if not len(numbers.columns):
-        raise ComparisonError(f"The reference {path} has no column of numbers beside its ids.")
+        raise ComparisonError(
+            f"The reference {path} has no column of numbers beside its ids; give one column per "
+            "unit, or a square table of dissimilarities."
+        )
     return Table(numbers.to_numpy(np.float64), ids)
 
 

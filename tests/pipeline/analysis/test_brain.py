@@ -16,6 +16,7 @@ from lens_pipeline.errors import ComparisonError, ConfigError
 from lens_pipeline.pipeline.analysis.brain import open_all, reference_files
 from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.job.job import run_job
+from tests.pipeline.analysis.test_meanings import assert_every_column_is_explained
 
 N = 20
 IDS = [f"image{n}" for n in range(N)]
@@ -78,6 +79,10 @@ def test_scores_maps_cka_and_encoding_are_written(study: Path, recorded: dict[st
     table = pd.read_csv(run.folder / "encoding.csv")
     assert len(table) == 4 * 2 * 3
     assert set(table["model"]) == {"tiny"}
+    assert (run.folder / "figures" / "encoding_map.png").stat().st_size > 10_000
+    cells = pd.read_csv(run.folder / "figures" / "encoding_map.csv")
+    assert cells["region"].tolist() == ["V4"] * 4 + ["IT"] * 4
+    assert_every_column_is_explained(run.folder, ["encoding.csv", "encoding_units.parquet"])
 
 
 def test_ids_of_a_table_name_the_rows_of_a_matrix(study: Path, plain: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from lens_pipeline.pipeline.analysis.inferring import Foreseen, asked_of, descri
 from lens_pipeline.pipeline.config import read_config
 from lens_pipeline.pipeline.job.job import run_job
 from lens_pipeline.rsa.inference.asked import Asked
+from tests.pipeline.analysis.test_meanings import assert_every_column_is_explained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,7 @@ def test_a_run_has_intervals_comparisons_and_choices(
     said = (run.folder / "record.json").read_text()
     assert "chosen on 20 others, parted by concept" in said
     assert not (run.folder / "fitted.csv").exists()
+    assert_every_column_is_explained(run.folder, ["scores.csv", "comparisons.csv", "choices.csv"])
 
 
 def test_tables_that_are_no_longer_asked_for_are_gone(
@@ -88,6 +90,8 @@ def test_tables_that_are_no_longer_asked_for_are_gone(
         ({"fitted": ["weigthed"]}, r"no fitted model 'weigthed' \(rsa.fitted\).*weighted"),
         ({"bootstrap": 7}, r"rsa.bootstrap=7 draws are too few"),
         ({"interval": 95}, r"rsa.interval is 95"),
+        ({"measure": ["pearson"] * 2}, r"rsa.measure names pearson more than once"),
+        ({"group": "konzept"}, r"rsa.group=konzept: the stimuli have no such column"),
         ({"parts": 6, "choose": "stimuli"}, r"choosing a layer needs 8 in each"),
     ],
 )

@@ -25,7 +25,7 @@ def test_too_many_stimuli_are_refused_with_what_fits() -> None:
     with pytest.raises(BudgetError) as error:
         check_rdm_room(_config(layers=["conv", "fc"]), 26_107, LABELS, memory=16_000_000_000)
     assert str(error.value) == (
-        "RDMs of 26107 stimuli, 2 of them at least, take about 49.1 GB of memory to compare, and "
+        "RDMs of 26107 stimuli, 2 of them at least, take about 55.2 GB of memory to compare, and "
         "there are 16.0 GB; rsa.average=concept makes RDMs of 1854 values of concept, or choose "
         "fewer layers, or give rsa.method=none for activations without RDMs."
     )
@@ -50,5 +50,5 @@ def test_what_fits_is_said_where_there_are_many(caplog: pytest.LogCaptureFixture
     check_rdm_room(_config(), 1854, LABELS, memory=10**12)
     assert not caplog.messages
     check_rdm_room(_config(), 5000, LABELS, memory=10**12)
-    assert "100.0 MB on disk and 900.0 MB of memory" in caplog.text
+    assert "100.0 MB on disk, and comparing 1 of them about 1.6 GB of memory" in caplog.text
     assert "rsa.average=concept makes RDMs of 1854 values" in caplog.text

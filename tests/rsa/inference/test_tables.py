@@ -10,10 +10,10 @@ import pytest
 from scipy.spatial.distance import squareform
 
 from lens_pipeline.errors import ComparisonError
-from lens_pipeline.rsa.comparison import COLUMNS, score_table
+from lens_pipeline.rsa.columns import CHOSEN, COMPARED, FITTED_MODELS, PARTED, SCORED
+from lens_pipeline.rsa.comparison import score_table
 from lens_pipeline.rsa.inference.asked import Asked
 from lens_pipeline.rsa.inference.bootstrap import evaluate
-from lens_pipeline.rsa.inference.columns import CHOSEN, COMPARED, FITTED_MODELS, PARTED
 from lens_pipeline.rsa.inference.multiple import corrected
 from lens_pipeline.rsa.inference.resamples import draw_resamples
 from lens_pipeline.rsa.inference.results import infer
@@ -53,7 +53,7 @@ def test_scores_gain_intervals_and_p_values() -> None:
     references = [_reference(), _reference(SUBJECTS[:1], "one")]
     table = score_table(_run(), references, measure="pearson")
     found = with_inference(table, [_inference(_run(), one) for one in references])
-    assert tuple(found.columns) == COLUMNS
+    assert tuple(found.columns) == tuple(SCORED)
     pd.testing.assert_frame_equal(
         found[["layer", "pass", "score"]], table[["layer", "pass", "score"]]
     )
@@ -88,7 +88,7 @@ def test_every_pair_of_layers_is_compared_once() -> None:
     """With the difference of their scores, and p-values corrected for all pairs."""
     found = _inference(_run(), _reference(), asked=Asked(draws=100, correction="holm"))
     table = found.comparisons
-    assert tuple(table.columns) == COMPARED
+    assert tuple(table.columns) == tuple(COMPARED)
     pairs = table[["layer", "pass", "other_layer", "other_pass"]].to_numpy().tolist()
     assert pairs == [["V1", 1, "IT", 1], ["V1", 1, "IT", 2], ["IT", 1, "IT", 2]]
     scores = score_table(_run(), [_reference()], measure="pearson")["score"]
@@ -102,8 +102,8 @@ def test_the_tables_say_which_part_chose_what() -> None:
     """Each stimulus and subject has its part, concepts are whole, and the choice is named."""
     groups = {stimulus: f"g{row // 2}" for row, stimulus in enumerate(IDS)}
     found = _inference(_run(), _reference(), groups=groups)
-    assert tuple(found.choices.columns) == CHOSEN
-    assert tuple(found.parts.columns) == PARTED
+    assert tuple(found.choices.columns) == tuple(CHOSEN)
+    assert tuple(found.parts.columns) == tuple(PARTED)
     assert list(found.choices["part"]) == [1, 2]
     assert set(found.choices["layer"]) <= {"V1", "IT"}
     stimuli = found.parts[found.parts["kind"] == "stimulus"]
@@ -118,10 +118,22 @@ def test_fitted_models_are_fitted_where_asked_for() -> None:
     """One row per kind; none by default."""
     asked = Asked(draws=4, choose="none", fitted=("weighted",))
     found = _inference(_run(), _reference(SUBJECTS[:1]), asked=asked)
-    assert tuple(found.fitted.columns) == FITTED_MODELS
+    assert tuple(found.fitted.columns) == tuple(FITTED_MODELS)
     assert list(found.fitted["kind"]) == ["weighted"]
     assert found.choices.empty
     assert _inference(_run(), _reference()).fitted.empty
+
+
+def test_how_far_fits_are_is_told() -> None:
+    """Beside the bootstrap, under a name of their own."""
+    told: list[tuple[str, float]] = []
+    asked = Asked(draws=4, choose="none", fitted=("weighted",))
+    _inference(
+        *(_run(), _reference(SUBJECTS[:1])),
+        asked=asked,
+        done=lambda name, share: told.append((name, share)),
+    )
+    assert [share for name, share in told if name == "fits, brain, pearson"] == [0.25, 0.5, 0.75, 1]
 
 
 def test_what_was_not_asked_for_is_not_there() -> None:

@@ -175,7 +175,7 @@ REFUSED = [
     ({"rates": np.ones((21, 7))}, {}, r"x give no correlation RDM"),
     ({"repetition": np.ones(21)}, {}, r"repetition 1 of a 3 times; number"),
     ({"stimulus_id": np.array([f"s{n}" for n in range(21)])}, {}, r"0 stimulus ids in common"),
-    ({}, {"method": "crosnobis"}, r"no RDM method 'crosnobis'"),
+    ({}, {"method": "crosnobis"}, r"no brain.method=crosnobis; .*crossnobis"),
     ({}, {"normalise": "multi"}, r"no brain\.normalise=multi; nearest: multivariate"),
     (
         {},
