@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,13 @@ def test_key_order_does_not_change_a_digest() -> None:
         {"b": [2, 3], "a": 1}
     )
     assert digests.digest_value({"a": 1}) != digests.digest_value({"a": 2})
+
+
+def test_a_value_is_digested_as_its_shortest_json() -> None:
+    """Keys of what was stored must not change: UTF-8, sorted keys, no blanks, 16 bytes."""
+    text = '{"a":[1.5,true,null],"b":"\u00fc"}'
+    expected = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    assert digests.digest_value({"b": "\u00fc", "a": (1.5, True, None)}) == expected
 
 
 def test_file_digest_is_that_of_its_bytes(tmp_path: Path) -> None:

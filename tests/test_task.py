@@ -29,6 +29,8 @@ CHANGES = {
     "selector": {"selectors": ("layer3",)},
     "postfunction": {"postfunctions": ("spatial_max",)},
     "source of a postfunction": {"postfunction_digests": (("my.mod:f", "d"),)},
+    "name": {"model": dataclasses.replace(TASK.model, name="resnet34")},
+    "numbers on disk": {"dtype": "int16-scaled"},
     "seed": {"model": dataclasses.replace(TASK.model, seed=1)},
     "transform": {"model": dataclasses.replace(TASK.model, preprocessing=(("crop", 64),))},
     "threads": {"runtime": Runtime(threads=2)},
@@ -47,6 +49,13 @@ def test_timm_counts_where_models_may_be_made_of_it() -> None:
 def test_what_changes_the_result_changes_the_key(what: str) -> None:
     """Nothing that changes a value is served from an old result."""
     assert task_key(dataclasses.replace(TASK, **CHANGES[what])) != task_key(TASK)
+
+
+def test_weights_without_a_file_are_told_apart_by_their_name() -> None:
+    """Where no digest stands for them, what was asked for does."""
+    bare = dataclasses.replace(TASK, model_digests=())
+    other = dataclasses.replace(bare, model=dataclasses.replace(TASK.model, weights="random"))
+    assert task_key(bare) != task_key(other)
 
 
 SAME = {

@@ -72,14 +72,14 @@ def part_bytes(part: Part) -> int:
 
 
 def place_name(part: Part) -> str:
-    """Return a name for a file or folder: the layer, escaped, and its pass where it has others.
+    """Return a name for a file or folder: the layer, escaped, and its pass unless it is the only.
 
     >>> from types import SimpleNamespace as S
     >>> place_name(S(layer="blocks/0", number=2, one_of_many=True))
     'blocks%2F0_pass2'
     """
     name = layer_group(part.layer)
-    return f"{name}_pass{part.number}" if part.one_of_many else name
+    return f"{name}_pass{part.number}" if part.one_of_many or part.number > 1 else name
 
 
 def unit_places(part: Part) -> dict[str, np.ndarray]:

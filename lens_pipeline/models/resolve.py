@@ -60,7 +60,10 @@ def _existing(spec: ModelSpec) -> Path:
     path = Path(spec.weights).expanduser().absolute()
     if not path.is_file():
         there = "is a folder" if path.is_dir() else "does not exist"
-        raise ModelError(f"The weights of {spec.name}, {path}, are no file: it {there}.")
+        raise ModelError(
+            f"The weights of {spec.name}, {path}, are no file: it {there}; name a file, default or "
+            "random."
+        )
     return path
 
 

@@ -76,7 +76,10 @@ def fill(module: nn.Module, given: Mapping[str, Tensor], *, what: str) -> None:
     kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
     misfits = [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds if names]
     if misfits:
-        raise ModelError(f"{what} do not fit: of {len(wanted)} tensors {'; '.join(misfits)}.")
+        raise ModelError(
+            f"{what} do not fit: of {len(wanted)} tensors {'; '.join(misfits)}; give weights of this "
+            "very model."
+        )
     module.load_state_dict(dict(given), strict=False)
 
 

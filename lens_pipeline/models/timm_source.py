@@ -103,7 +103,10 @@ def _trained(spec: ModelSpec) -> dict[str, Any]:
 
     path = published(spec, spec.weights).found
     if path is None:
-        raise ModelError(f"The weights {spec.weights} of {spec.name} are no longer in the cache.")
+        raise ModelError(
+            f"The weights {spec.weights} of {spec.name} are no longer in the cache; give the "
+            "command again, which fetches them."
+        )
     return {
         "pretrained": True,
         "pretrained_cfg_overlay": {"state_dict": read_state_dict(path), "source": None},

@@ -64,9 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: list[str], *, debug: bool) -> int:
     if "-h" in words or "--help" in words:
-        from lens_pipeline.pipeline.help import HELP
-
-        print(HELP, end="")
+        print(_help(words), end="")
         return _OK
     if "--version" in words:
         from lens_pipeline import __version__
@@ -83,6 +81,18 @@ def _dispatch(words: list[str], *, debug: bool) -> int:
             return _with_hydra(word, [*flags, *rest], debug=debug)
         assert word.bare
         return word.bare([*flags, *rest])
+
+
+def _help(words: list[str]) -> str:
+    """Return all of the help, or of a command that takes no settings its own paragraph."""
+    from lens_pipeline.pipeline.help import HELP, paragraph
+
+    said = [word for word in words if not word.startswith("-")]
+    for n_words in (2, 1):
+        word = COMMANDS.get(" ".join(said[:n_words]))
+        if word and word.bare:
+            return paragraph(" ".join(said[:n_words]))
+    return HELP
 
 
 def _check_working_directory() -> None:

@@ -24,6 +24,7 @@ from lens_pipeline.pipeline.sections.brain import (
     BrainConfig,
     EncodingConfig,
     TimeMapping,
+    unused_setting,
 )
 from lens_pipeline.pipeline.sections.drawing import DrawConfig
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
@@ -108,7 +109,7 @@ class RsaConfig:
     # what is parted to choose a layer on one part and score it on the others
     choose: str = setting(one_of("auto", "none", "stimuli", "both"), "auto")
     parts: int = setting(settings.POSITIVE_INT, 2)
-    # models fitted and cross-validated: selected, weighted; none by default, since it takes minutes
+    # models fitted and cross-validated: selected, weighted; none by default
     fitted: tuple[str, ...] = setting(settings.TEXTS, ())
     # column of the stimuli whose values are drawn and parted whole; None: each stimulus alone
     group: str | None = setting(settings.OPTIONAL_TEXT, "concept")
@@ -235,6 +236,11 @@ def _checked(config: Config) -> Config:
         raise ConfigError("executor.address needs executor=address or executor=dask.")
     if config.executor.name == "address" and not config.executor.address:
         raise ConfigError("executor=address needs executor.address=tcp://HOST:PORT.")
+    if unused := unused_setting(config.brain):
+        raise ConfigError(
+            f"{unused} is about brain.files, and none are given: name the responses or RDMs in "
+            "brain.files, with brain.root=FOLDER, and not in rsa.reference."
+        )
     compared = config.rsa.reference or (config.brain.files and not config.encoding.methods)
     if config.rsa.method == NO_RDMS and (compared or config.rsa.online):
         raise ConfigError(

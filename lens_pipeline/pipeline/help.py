@@ -1,5 +1,9 @@
 """The text of --help: what can be asked for, with examples that run."""
 
+from __future__ import annotations
+
+import re
+
 HELP = """\
 lens-pipeline: the hidden activations of any PyTorch model, labelled by layer, pass and stimulus,
 compared with each other and with brain data.
@@ -19,9 +23,10 @@ COMMANDS
   list brain        brain data that can be compared with by name
   list layers       every layer of a model that can be selected: list layers model=resnet50
   status [FOLDER]   what is done in a run folder, of a sweep's jobs, or under runs/
-  repack RUN        one ordinary netCDF file beside the run, RUN.nc; to=zarr for a Zarr store;
-                    compression=auto|none|zstd|zlib; dtype=int16-scaled takes half the bytes
-  export RUN FORMAT      for brainscore, rsatoolbox, thingsvision or net2brain; layers=A,B for some
+  repack RUN        one ordinary netCDF file beside the run, RUN.nc, or out=NAME; to=zarr for a Zarr
+                    store; compression=auto|none|zstd|zlib; dtype=int16-scaled: half the bytes
+  export RUN FORMAT      for brainscore, rsatoolbox, thingsvision or net2brain; layers=A,B for some;
+                    out=NAME
   replay RUN        compute a run again from its folder and compare every value; exit code 1 if they
                     differ; tolerance=1e-5 allows that much of a layer's largest value
   report FOLDER     the page of a run or sweep, report.html, made again
@@ -116,7 +121,7 @@ SWEEPS, AND THE REST OF HYDRA
   --cfg job   --info   --config-dir FOLDER   +key=value   ~key   hydra.*   --hydra-help
 
 OPTIONS
-  -h, --help      this text
+  -h, --help      this text; after a command that takes no settings, what is said of it here
   --version       the version
   --debug         tracebacks instead of one-sentence errors
 
@@ -126,3 +131,10 @@ IN PYTHON
   run.comparisons, run.choices, run.health, run.cka, run.encoding, run.time: its other tables
   from lens_pipeline import partition;  partition("runs/A", "runs/B"): what each explains alone
 """
+
+
+def paragraph(command: str) -> str:
+    """Return what HELP says of one command."""
+    found = re.search(rf"^  {command}\b.*\n(?:   .*\n)*", HELP, re.MULTILINE)
+    assert found
+    return f"{found[0]}lens-pipeline --help says the rest.\n"

@@ -73,11 +73,11 @@ def in_our_words(text: str) -> str:
 
 def _meant(word: str) -> str | None:
     """Return what a word alone may have been meant as; None where nothing is known."""
+    if word in {command.split()[0] for command in COMMANDS}:
+        return f"a command comes first, as in lens-pipeline {word}"
     name = re.split("[:= ]", word)[0]
     if name in setting_names():
         return f"a setting is written with its value, without spaces: {name}=VALUE"
-    if word in COMMANDS:
-        return f"a command comes first: lens-pipeline {word} ..."
     found = sorted(conf_folder().glob(f"*/{word}.yaml")) if word.isidentifier() else []
     return f"it is written {found[0].parent.name}={word}" if found else None
 

@@ -6,13 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lens_pipeline.errors import StoreError
 from lens_pipeline.exports.formats import EXPORTS, export_tree
-from lens_pipeline.exports.parts import part_bytes, parts_of
+from lens_pipeline.exports.parts import part_bytes, parts_of, place_name
+
+
+def test_the_one_pass_that_was_kept_stands_in_the_name() -> None:
+    """A later pass of a recurrent layer is not to be taken for the first."""
+    names = {
+        n: place_name(SimpleNamespace(layer="IT", number=n, one_of_many=False)) for n in (1, 2)
+    }
+    assert names == {1: "IT", 2: "IT_pass2"}
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -116,7 +116,8 @@ def test_every_misfit_is_counted_and_the_first_are_named() -> None:
         fill(net(), state, what="The weights a.pth and net")
     assert str(caught.value) == (
         "The weights a.pth and net do not fit: of 9 tensors 1 missing (0.weight); "
-        "5 unexpected (head.0, head.1, head.2, ...); 1 of another shape (3.weight 10x4 for 2x4)."
+        "5 unexpected (head.0, head.1, head.2, ...); 1 of another shape (3.weight 10x4 for 2x4); "
+        "give weights of this very model."
     )
 
 

@@ -25,7 +25,9 @@ def test_a_first_word_that_is_no_command(words: list[str], sentence: str) -> Non
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("plan", "Cannot read 'plan': a command comes first: lens-pipeline plan ..."),
+        ("plan", "Cannot read 'plan': a command comes first, as in lens-pipeline plan."),
+        ("draw", "Cannot read 'draw': a command comes first, as in lens-pipeline draw."),
+        ("list", "Cannot read 'list': a command comes first, as in lens-pipeline list."),
         ("slurm", "Cannot read 'slurm': it is written executor=slurm."),
         ("rsa.seed = 3", "without spaces: rsa.seed=VALUE."),
         (

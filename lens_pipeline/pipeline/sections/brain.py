@@ -7,7 +7,7 @@ other rooms own (methods, regions, presets) are checked there, before anything i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.pipeline import settings
@@ -75,6 +75,17 @@ class BrainConfig:
     normalise: str = setting(one_of("auto", "none", "univariate", "multivariate"), "auto")
     # bibtex of what to cite
     cite: str | None = setting(settings.OPTIONAL_TEXT, None)
+
+
+def unused_setting(brain: BrainConfig) -> str | None:
+    """Return, as brain.NAME=VALUE, what says how to read files where there are none; else None."""
+    usual = asdict(BrainConfig())
+    for name in ("ids", "regions", "subjects", "pool", "method", "normalise"):
+        value = asdict(brain)[name]
+        if not brain.files and value != usual[name]:
+            shown = f"[{','.join(value)}]" if isinstance(value, tuple) else str(value).lower()
+            return f"brain.{name}={shown}"
+    return None
 
 
 @dataclass(frozen=True)

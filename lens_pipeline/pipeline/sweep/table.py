@@ -63,17 +63,24 @@ def _plan_row(name: str, entry: Entry, bill: Bill | None) -> tuple[str, ...]:
 
 
 def closing_words(record: SweepRecord) -> str:
-    """Return a row per job with what came of it, where the time went, where the joined table is."""
+    """Return a row per job with what came of it, where the time went, where the joined table is.
+
+    Why jobs failed stands below the rows, each reason once: a sentence would tear them apart.
+    """
     rows = []
     for name, entry in record.entries.items():
-        state = "failed" if entry.failure else "done"
-        rows.append((name, state, entry.failure or _best(entry.folder), str(entry.folder or "")))
+        state, best = ("failed", "") if entry.failure else ("done", _best(entry.folder))
+        rows.append((name, state, best, str(entry.folder or "")))
+    reasons: dict[str, list[str]] = {}
+    for name, reason in record.failures().items():
+        reasons.setdefault(reason, []).append(name)
+    failed = [f"failed {' and '.join(names)}: {reason}" for reason, names in reasons.items()]
     table = text_table(("job", "state", "best score", "folder"), rows)
     counts = Counter(state for _, state, _, _ in rows)
     told = ", ".join(f"{n} {state}" for state, n in counts.items())
     records = [_record(entry.folder) for entry in record.entries.values() if entry.folder]
     shares = time_shares(one.seconds for one in records if one)
-    return "\n".join([table, "", *shares, f"{told}; all scores: {record.folder / TABLE}"])
+    return "\n".join([table, "", *failed, *shares, f"{told}; all scores: {record.folder / TABLE}"])
 
 
 def _best(folder: Path | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lens_pipeline.errors import ConfigError
 from lens_pipeline.pipeline.console import say, size_text
 from lens_pipeline.pipeline.words.byte_bar import byte_bar
-from lens_pipeline.pipeline.words.options import recorded_run, run_and_options
+from lens_pipeline.pipeline.words.options import run_and_options, run_with_activations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def export_run(
     from lens_pipeline.store.verification import check_shards
 
     export_called(name)
-    recorded_run(folder)
+    run_with_activations(folder)
     place = to or beside(folder, f".{name}")
     with closing(open_activations(folder)) as tree:
         check_shards(tree, folder)

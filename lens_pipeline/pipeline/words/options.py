@@ -71,5 +71,22 @@ def recorded_run(folder: Path) -> Record:
     """Return the record of a run folder; raises StoreError where there is none."""
     record = read_record(folder)
     if record is None:
-        raise StoreError(f"There is no run in {folder}: it has no {RECORD}.")
+        raise StoreError(f"There is no run in {folder}: {_what_else(folder)}.")
     return record
+
+
+def run_with_activations(folder: Path) -> Record:
+    """Return the record of a run folder; raises StoreError also where rsa.online deleted them."""
+    from lens_pipeline.pipeline.job.online import check_kept
+
+    record = recorded_run(folder)
+    check_kept(folder, record.analysis)
+    return record
+
+
+def _what_else(folder: Path) -> str:
+    from lens_pipeline.pipeline.sweep.record import SWEEP
+
+    if (folder / SWEEP).is_file():
+        return f"it is of a sweep, and `status {folder}` tells the folders of its runs"
+    return f"it has no {RECORD}"

@@ -9,7 +9,7 @@ from lens_pipeline.errors import ConfigError
 from lens_pipeline.pipeline.console import say, size_text
 from lens_pipeline.pipeline.words.byte_bar import byte_bar
 from lens_pipeline.pipeline.words.exporting import beside
-from lens_pipeline.pipeline.words.options import choice, recorded_run
+from lens_pipeline.pipeline.words.options import choice, run_with_activations
 from lens_pipeline.store.compression import COMPRESSIONS
 from lens_pipeline.store.repacking import DTYPES
 
@@ -32,7 +32,7 @@ def repack_run(folder: Path, options: Mapping[str, str]) -> Path:
     dtype = choice("dtype", options["dtype"], DTYPES)
     if kind == "zarr" and (compression, dtype) != ("auto", "keep"):
         raise ConfigError("repack to=zarr takes no compression and no dtype: Zarr's own are used.")
-    recorded_run(folder)
+    run_with_activations(folder)
     out = Path(options["out"]) if options["out"] else beside(folder, _SUFFIXES[kind])
     with byte_bar("repacking", _checked_size(folder)) as done:
         if kind == "netcdf":

@@ -19,7 +19,9 @@ import numpy as np
 from lens_pipeline.errors import StoreError
 from lens_pipeline.pipeline.console import announce, text_table
 from lens_pipeline.pipeline.job.freshness import flat
-from lens_pipeline.pipeline.words.options import recorded_run
+from lens_pipeline.pipeline.words.options import run_with_activations
+from lens_pipeline.store.index import INDEX_NAME
+from lens_pipeline.store.opening import existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +81,8 @@ def replay(folder: Path | str, *, tolerance: float = 0.0) -> Replay:
     is no finished run, and whatever keeps the run from being computed.
     """
     folder = Path(folder).expanduser()
-    record = recorded_run(folder)
+    record = run_with_activations(folder)
+    existing(folder, INDEX_NAME)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=folder.absolute().parent) as place:
         again = _compute(record, Path(place))
         sources = tuple(_changed_sources(record, again))

@@ -102,7 +102,8 @@ def run_state(folder: Path, record: Record) -> tuple[str, str]:
 
     keys = [part.key for part in record.slices]
     finished = len(find_complete(folder / SHARDS, keys))
-    shards = f"{finished}/{len(keys)} shards"
+    dropped = activations_dropped(record.analysis)
+    shards = "no activations" if dropped else f"{finished}/{len(keys)} shards"
     if record.failure:
         return "failed", f"{shards}, {record.failure}"
     try:
@@ -111,7 +112,7 @@ def run_state(folder: Path, record: Record) -> tuple[str, str]:
         changed = (str(error),)
     if changed:
         return "stale", f"{shards}, {'; '.join(changed)}"
-    if finished < len(keys) and not activations_dropped(record.analysis):
+    if finished < len(keys) and not dropped:
         return "partial", shards
     if not record.outputs:
         return "partial", f"{shards}, not yet analysed"

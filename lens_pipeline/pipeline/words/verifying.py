@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lens_pipeline.pipeline.console import say, size_text
+from lens_pipeline.pipeline.job.online import activations_dropped
 from lens_pipeline.pipeline.job.record import SHARDS
 from lens_pipeline.pipeline.words.byte_bar import byte_bar
 from lens_pipeline.pipeline.words.options import recorded_run
@@ -36,6 +37,8 @@ class Verdict:
     size: int
     # in the order of the stimuli, then the index, then the other files
     findings: tuple[Finding, ...]
+    # the run deleted its activations (rsa.online), so that there are no shards to look at
+    dropped: bool = False
 
 
 def verify_run(folder: Path) -> Verdict:
@@ -44,14 +47,15 @@ def verify_run(folder: Path) -> Verdict:
     Raises StoreError where there is no run.
     """
     record = recorded_run(folder)
-    expected = expected_shards(folder, record)
+    dropped = activations_dropped(record.analysis)
+    expected = [] if dropped else expected_shards(folder, record)
     size = sum(one.path.stat().st_size for one in expected if one.path.is_file())
     with byte_bar("verifying", size) if size else nullcontext(None) as done:
         findings = list(verify_shards(expected, done=done))
-    if not any(finding.remake for finding in findings):
+    if not dropped and not any(finding.remake for finding in findings):
         findings += verify_index(folder, [one.path for one in expected])
     findings += _other_files(folder, record)
-    return Verdict(folder, len(expected), size, tuple(findings))
+    return Verdict(folder, len(expected), size, tuple(findings), dropped)
 
 
 def expected_shards(folder: Path, record: Record) -> list[Expected]:
@@ -92,7 +96,9 @@ def _other_files(folder: Path, record: Record) -> list[Finding]:
 
 def describe(verdict: Verdict) -> str:
     """Return a sentence per finding, and what to do."""
-    head = f"{verdict.folder}: {verdict.n_shards} shards, {size_text(verdict.size)}"
+    shards = f"{verdict.n_shards} shards, {size_text(verdict.size)}"
+    gone = "no activations (rsa.online=true), the other files"
+    head = f"{verdict.folder}: {gone if verdict.dropped else shards}"
     if not verdict.findings:
         return f"{head}, every one whole, unchanged and in its place"
     lines = [f"{head}, {_count(verdict)} wrong", *_sentences(verdict)]

@@ -50,3 +50,21 @@ def test_paths_become_absolute() -> None:
     assert config.brain.root.is_absolute()
     assert config.brain.files == ("x.nc",)
     assert str(config.rsa.noise).startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("brain", "sentence"),
+    [
+        ({"method": "crossnobis"}, "brain.method=crossnobis is about brain.files, and none are"),
+        ({"regions": ["IT", "V4"]}, "brain.regions=[IT,V4] is about brain.files"),
+        ({"pool": True}, "brain.pool=true is about brain.files"),
+    ],
+)
+def test_how_to_read_files_without_files(brain: dict[str, Any], sentence: str) -> None:
+    """Is refused, since it would be ignored; with files it is taken, and so is a name alone."""
+    reference = {"rsa": {"reference": "rates.nc"}}
+    with pytest.raises(ConfigError) as refused:
+        read_config({**PLAIN, **reference, "brain": brain})
+    assert str(refused.value).startswith(sentence)
+    read_config({**PLAIN, **reference, "brain": {**brain, "files": ["rates.nc"], "root": "lab"}})
+    read_config({**PLAIN, **reference, "brain": {"name": "lab", "root": "lab"}})

@@ -140,7 +140,8 @@ def test_a_sweep_kept_elsewhere_is_reported_on(
     assert main(["report", str(folder)]) == 0
     assert capsys.readouterr().out.strip().endswith("report.html")
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.count("../../") == 2
+    assert page.count('href="../../') == 2
+    assert page.count("lens-pipeline replay ../../") == 2
     assert not list(folder.glob("figures/*"))
 
 

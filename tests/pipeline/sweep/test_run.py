@@ -66,6 +66,9 @@ def test_a_job_that_fails_is_told_and_the_others_go_on(
     captured = capsys.readouterr()
     assert "failed layers=[covn]: Selector 'covn' matched nothing" in captured.err
     assert "2 done, 1 failed" in captured.out
+    # the reason stands below the table, whose rows stay as long as a folder's name
+    assert "\nfailed layers=[covn]: Selector 'covn' matched nothing" in captured.out
+    assert not re.search(r"failed .*Selector.* {2,}", captured.out)
     assert main(["status", "out"]) == 0
     assert "out: 3 jobs: 2 done, 1 failed" in capsys.readouterr().out
     (nets / "images" / "image5.png").write_bytes(b"no image")

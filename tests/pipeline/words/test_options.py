@@ -36,6 +36,9 @@ def test_what_is_not_allowed_is_one_sentence() -> None:
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    """By name."""
-    with pytest.raises(StoreError, match="There is no run in"):
+    """By name; the folder of a sweep with the way to its runs."""
+    with pytest.raises(StoreError, match=r"There is no run in .*: it has no record\.json"):
+        recorded_run(tmp_path)
+    (tmp_path / "sweep.json").touch()
+    with pytest.raises(StoreError, match=r"it is of a sweep, and `status .*` tells the folders"):
         recorded_run(tmp_path)

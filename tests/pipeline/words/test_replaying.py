@@ -11,6 +11,7 @@ import lens_pipeline
 from lens_pipeline.errors import StoreError
 from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.job.job import run_job
+from lens_pipeline.pipeline.words.options import recorded_run
 from lens_pipeline.pipeline.words.replaying import Difference, Replay, describe, replay
 from lens_pipeline.store.index import write_index
 from lens_pipeline.store.shards import open_shard, read_shard
@@ -95,7 +96,7 @@ def test_what_a_run_was_made_from_is_compared(
     """Other weights and another version are named."""
     folder = run_job(plain)
     record = folder / "record.json"
-    version = lens_pipeline.pipeline.words.replaying.recorded_run(folder).versions["torch"]
+    version = recorded_run(folder).versions["torch"]
     record.write_text(record.read_text().replace(f'"torch": "{version}"', '"torch": "1.0"'))
     source = (study / "tiny_net.py").read_text().replace("manual_seed(0)", "manual_seed(1)")
     (study / "tiny_net.py").write_text(source)
