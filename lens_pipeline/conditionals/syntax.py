@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType
 
+# letters of a test that are shown
+_LONGEST = 100
 # (line from 1, column) of the first character and after the last one
 Span = tuple[tuple[int, int], tuple[int, int]]
 
@@ -23,8 +25,6 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 class File:
     """A parsed source file."""
 
-    # lines as UTF-8
-    lines: list[bytes]
     module: ast.AST
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     # functions and classes by name and first line, decorators counted
@@ -92,13 +92,10 @@ def within(inner: Span, outer: Span) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def text_of(file: File, node: ast.AST) -> str:
-    """Return the source of a node on one line."""
-    (line, column), (end_line, end_column) = span_of(node)
-    lines = file.lines[line - 1 : end_line]
-    lines[-1] = lines[-1][:end_column]
-    lines[0] = lines[0][column:]
-    return " ".join(part.decode().strip() for part in lines)
+def text_of(node: ast.AST) -> str:
+    """Return the source of a node on one line, without its comments, cut where it is long."""
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def operands(test: ast.expr) -> list[ast.expr]:
@@ -152,7 +149,7 @@ def _parsed(lines: list[str]) -> File | None:
         module = ast.parse("".join(lines))
     except (SyntaxError, ValueError):
         return None
-    file = File([line.encode() for line in lines], module)
+    file = File(module)
     for node in ast.walk(module):
         for child in ast.iter_child_nodes(node):
             file.parents[child] = node

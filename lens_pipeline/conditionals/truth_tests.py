@@ -69,13 +69,13 @@ def use(sources: Sources, frames: Sequence[tuple[CodeType, int]], *, truth: bool
         if file is None or node is None:
             span = sources.span(code, offset)
             return kept or Use("unknown", number, span[0][0] if span else 0, "")
-        kept = kept or Use("bool" if truth else "value", number, *_place(file, node))
+        kept = kept or Use("bool" if truth else "value", number, *_place(node))
         value.many |= _reads_many(node)
         test = value.climb(file, node, own_code=code.co_name in _OWN_CODE)
         if test is not None:
             holder = node if isinstance(node, ast.stmt | ast.IfExp) else file.parents[test]
             kind = "elif" if is_elif(file, holder) else _TESTS.get(type(holder), "comprehension")
-            place = _place(file, test)
+            place = _place(test)
             return Use(kind, number, *place, holder, test, node, value.plain, value.many)
         if not value.returned:
             break
@@ -112,8 +112,8 @@ class _Value:
         return test
 
 
-def _place(file: File, node: Any) -> tuple[int, str]:
-    return node.lineno, text_of(file, node)
+def _place(node: Any) -> tuple[int, str]:
+    return node.lineno, text_of(node)
 
 
 def _own_test(node: ast.AST) -> ast.expr | None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lens_pipeline.extraction.probe import Structure
     from lens_pipeline.models.loading import LoadedModel
     from lens_pipeline.postfunctions import Application, Chain
+    from lens_pipeline.runtime.hooks import Forward
     from lens_pipeline.store.shards import ShardRecord
     from lens_pipeline.task import Task
 
@@ -142,6 +143,7 @@ def _write_all(
         for start, rows in computed:
             with counted(seconds, "waiting"):
                 later(start, rows)
+            del rows
 
 
 def _unchanged_chain(task: Task) -> Chain:
@@ -159,7 +161,6 @@ def _rows_by_batch(
 ) -> Generator[tuple[int, Rows], None, None]:
     """Run the batches forward and apply the chain."""
     task, loaded, structure = work.task, work.loaded, work.structure
-    state = _storages(loaded.module)
     paths = (task.root / file for file in task.files)
     files = list(zip(paths, task.file_digests, strict=True))
     load = loader(loaded, prepared)
@@ -168,16 +169,30 @@ def _rows_by_batch(
         contextlib.closing(batches(files, load, batch_size=size, seconds=seconds)) as made,
     ):
         for start, inputs in made:
-            n = len(inputs)
-            with counted(seconds, "computing"):
-                whole = _filled(inputs, size) if start else inputs
-                with _graph_named(task, start, n):
-                    values = forward(whole.to(task.runtime.device))
-                with torch.no_grad():
-                    # Rows are written while the next batch runs, which may write to the state.
-                    owned = {op: _owned(value, state) for op, value in values.items()}
-                    rows = _rows(owned, structure, work.chain)
-            yield start, {layer: array[:n] for layer, array in rows.items()}
+            yield start, _computed(work, forward, start, inputs, size=size, seconds=seconds)
+
+
+def _computed(
+    work: _Work,
+    forward: Forward,
+    start: int,
+    inputs: torch.Tensor,
+    *,
+    size: int,
+    seconds: Seconds,
+) -> Rows:
+    """Return the rows of one batch; nothing else of it is kept while the next one is computed."""
+    n = len(inputs)
+    with counted(seconds, "computing"):
+        whole = _filled(inputs, size) if start else inputs
+        with _graph_named(work.task, start, n):
+            values = forward(whole.to(work.task.runtime.device))
+        with torch.no_grad():
+            # Rows are written while the next batch runs, which may write to the state.
+            state = _storages(work.loaded.module)
+            owned = {op: _owned(value, state) for op, value in values.items()}
+            rows = _rows(owned, work.structure, work.chain)
+    return {layer: array[:n] for layer, array in rows.items()}
 
 
 def _storages(module: nn.Module) -> frozenset[int]:

@@ -7,6 +7,7 @@ extract, and nothing else has to be traced again.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ from lens_pipeline.tracer.graph import first_difference
 from lens_pipeline.tracer.run import ForwardError, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
@@ -87,6 +88,18 @@ def choose_selectors(
     if isinstance(layers, str):
         return (layers,)
     return tuple(str(layer) for layer in layers)
+
+
+@contextmanager
+def taking(loaded: LoadedModel, inputs: torch.Tensor) -> Iterator[None]:
+    """Name the model and the shape of its input in the TraceError of one that cannot take it."""
+    try:
+        yield
+    except ForwardError as error:
+        raise TraceError(
+            f"{loaded.spec.name} cannot take an input of shape {tuple(inputs.shape)}: {error} "
+            "Check the preprocessing (resize, crop) and the model's arguments."
+        ) from error
 
 
 def probe(
@@ -184,14 +197,8 @@ def _at_least(examples: torch.Tensor, number: int) -> torch.Tensor:
 def _trace(loaded: LoadedModel, inputs: torch.Tensor, *, keep: list[int] | None) -> Trace:
     import torch
 
-    with torch.no_grad():
-        try:
-            traced = trace(loaded.module, (inputs,), keep=keep)
-        except ForwardError as error:
-            raise TraceError(
-                f"{loaded.spec.name} cannot take an input of shape {tuple(inputs.shape)}: {error} "
-                "Check the preprocessing (resize, crop) and the model's arguments."
-            ) from error
+    with torch.no_grad(), taking(loaded, inputs):
+        traced = trace(loaded.module, (inputs,), keep=keep)
     # Errors name the model as the user does, not by the class it is built from.
     return dataclasses.replace(traced, model_name=loaded.spec.name)
 

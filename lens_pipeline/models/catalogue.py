@@ -1,7 +1,6 @@
 """What models there are: the sources by name, and the rows of `list models`.
 
-Importing this module, and listing the models that come with a config, imports neither torch nor
-torchvision.
+Importing this module, and listing the models, imports neither torch nor torchvision.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from lens_pipeline.models.spec import ModelSpec
 from lens_pipeline.resources import conf_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from lens_pipeline.models.source import Source
@@ -34,12 +32,8 @@ class Listed:
 
     # what follows `model=` on the command line
     name: str
-    # key of SOURCES
-    source: str
     # one line for people
     what: str
-    # the weights that it gets unless told otherwise
-    weights: str
     # what `layers=auto` means for it; None if its main blocks are looked for
     layers: tuple[str, ...] | None
 
@@ -59,14 +53,9 @@ def preset_layers(spec: ModelSpec) -> tuple[str, ...] | None:
     return cornet_source.AREAS if spec.source == "cornet" else None
 
 
-def list_models(*, every: Iterable[str] = ()) -> tuple[Listed, ...]:
-    """Return a row per model config, then a row per model of the sources named in `every`.
-
-    The second part imports the libraries behind these sources. Raises ModelError for a source that
-    there is not or whose library is not installed.
-    """
-    configs = sorted((conf_folder() / "model").glob("[!_]*.yaml"))
-    return (*map(_shipped, configs), *(row for name in every for row in _rows(name)))
+def list_models() -> tuple[Listed, ...]:
+    """Return a row per model config."""
+    return tuple(map(_shipped, sorted((conf_folder() / "model").glob("[!_]*.yaml"))))
 
 
 def _shipped(path: Path) -> Listed:
@@ -76,13 +65,4 @@ def _shipped(path: Path) -> Listed:
     what = text.partition("\n")[0].removeprefix("#").strip()
     values = yaml.safe_load(text)
     spec = ModelSpec(values["source"], values["name"] or path.stem)
-    weights = values.get("weights", spec.weights)
-    return Listed(path.stem, spec.source, what, weights, preset_layers(spec))
-
-
-def _rows(name: str) -> tuple[Listed, ...]:
-    source = source_of(ModelSpec(name, name))
-    return tuple(
-        Listed(f"{name} model.name={model}", name, source.what, "default", None)
-        for model in source.names()
-    )
+    return Listed(path.stem, what, preset_layers(spec))

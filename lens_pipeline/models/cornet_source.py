@@ -28,11 +28,6 @@ WEIGHTS = {
 AREAS = ("V1.output", "V2.output", "V4.output", "IT.output", "decoder.avgpool")
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of the four nets."""
-    return tuple(WEIGHTS)
-
-
 def weight_names(spec: ModelSpec) -> tuple[str, ...]:
     """Return the one set of weights that is published for a net."""
     if spec.name not in WEIGHTS:
@@ -61,8 +56,6 @@ def build(spec: ModelSpec) -> Built:
 
 
 SOURCE = Source(
-    what="the four CORnets of this package",
-    names=names,
     weight_names=weight_names,
     published=published,
     build=build,

@@ -58,7 +58,7 @@ def checkpoints_folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def fetch(url: str, path: Path, *, timeout: float = TIMEOUT) -> Path:
+def fetch(url: str, path: Path) -> Path:
     """Download `url` to `path` and return the path; the file appears whole or not at all.
 
     Raises ModelError when downloads are forbidden, nothing answers, or the digest is another one;
@@ -69,7 +69,7 @@ def fetch(url: str, path: Path, *, timeout: float = TIMEOUT) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            _take(url, part, path, timeout=timeout)
+            _take(url, part, path)
     except (urllib.error.URLError, OSError) as error:
         raise ModelError(f"{url} could not be fetched ({_reason(error)})") from error
     return path
@@ -92,10 +92,10 @@ def check_digest(path: Path) -> None:
         raise ModelError(f"{fault}; delete {path}, so that it is fetched again.")
 
 
-def _take(url: str, part: IO[bytes], path: Path, *, timeout: float) -> None:
+def _take(url: str, part: IO[bytes], path: Path) -> None:
     try:
         digest = hashlib.sha256()
-        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310
             while block := answer.read(_BLOCK):
                 digest.update(block)
                 part.write(block)

@@ -1,7 +1,7 @@
 """What a source of models must offer; each source is one module beside this one.
 
-A source knows its model names, which weights are published for them, what their authors state
-about the input, and how to build a module. It never decides between weights: `resolve` does.
+A source knows which weights are published for its models, what their authors state about the
+input, and how to build a module. It never decides between weights: `resolve` does.
 Importing a source imports neither torch nor the library behind it.
 """
 
@@ -55,10 +55,6 @@ class Built:
 class Source:
     """Where models come from; the functions raise ModelError for what they do not know."""
 
-    # one line for people
-    what: str
-    # all model names
-    names: Callable[[], tuple[str, ...]]
     # names of the weights published for a model, the default first; () if there are none
     weight_names: Callable[[ModelSpec], tuple[str, ...]]
     # where one of them lies

@@ -77,8 +77,8 @@ def fill(module: nn.Module, given: Mapping[str, Tensor], *, what: str) -> None:
     misfits = [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds if names]
     if misfits:
         raise ModelError(
-            f"{what} do not fit: of {len(wanted)} tensors {'; '.join(misfits)}; give weights of this "
-            "very model."
+            f"{what} do not fit: of {len(wanted)} tensors {'; '.join(misfits)}; give weights of "
+            "this very model."
         )
     module.load_state_dict(dict(given), strict=False)
 

@@ -88,8 +88,6 @@ def published(spec: ModelSpec, weights: str) -> Published:
 
 
 SOURCE = Source(
-    what="your own function package.module:function that returns a torch.nn.Module",
-    names=lambda: (),
     weight_names=lambda _: (AS_BUILT,),
     published=published,
     build=build,

@@ -75,8 +75,6 @@ def build(spec: ModelSpec) -> Built:
 
 
 SOURCE = Source(
-    what="any timm model (needs: pip install lens-pipeline[timm])",
-    names=names,
     weight_names=weight_names,
     published=published,
     build=build,
@@ -88,7 +86,8 @@ def _timm() -> Any:
         import timm
     except ImportError as error:
         raise ModelError(
-            "model.source=timm needs timm, which is not installed: pip install lens-pipeline[timm]."
+            "model.source=timm needs timm, which is not installed: "
+            "pip install 'lens-pipeline[timm]'."
         ) from error
     return timm
 

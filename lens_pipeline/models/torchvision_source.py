@@ -76,8 +76,6 @@ def _tensors_only() -> Iterator[None]:
 
 
 SOURCE = Source(
-    what="torchvision's models, by their names there",
-    names=names,
     weight_names=weight_names,
     published=published,
     build=build,

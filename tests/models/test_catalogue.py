@@ -38,7 +38,7 @@ def test_every_config_names_a_model_of_its_source(path: Path) -> None:
         return
     spec = from_json(values)
     assert spec == ModelSpec(spec.source, path.stem)
-    assert spec.name in source_of(spec).names()
+    assert source_of(spec).weight_names(spec)
 
 
 def test_the_configs_are_listed() -> None:
@@ -46,24 +46,17 @@ def test_the_configs_are_listed() -> None:
     rows = {row.name: row for row in list_models()}
     assert list(rows) == [path.stem for path in CONFIGS]
     assert {"cornet_z", "cornet_r", "cornet_rt", "cornet_s", "resnet50", "custom"} <= set(rows)
-    assert all(row.what and row.weights == "default" for row in rows.values())
+    assert all(row.what for row in rows.values())
     assert rows["cornet_s"].layers == (
         "V1.output", "V2.output", "V4.output", "IT.output", "decoder.avgpool",
     )  # fmt: skip
     assert rows["resnet50"].layers is None
 
 
-def test_all_models_of_a_source_can_be_listed() -> None:
-    """`every` adds a row per registered name, ready for the command line."""
-    rows = list_models(every=["torchvision"])[len(CONFIGS) :]
-    assert "torchvision model.name=regnet_y_128gf" in {row.name for row in rows}
-    assert len(rows) == len(SOURCES["torchvision"].names())
-
-
 def test_an_unknown_source_is_refused() -> None:
     """A source that there is not gives the nearest."""
     with pytest.raises(ModelError, match=r"no source of models 'tim'.*nearest: timm"):
-        list_models(every=["tim"])
+        source_of(ModelSpec("tim", "resnet18"))
 
 
 def test_presets_belong_to_cornets_alone() -> None:

@@ -103,10 +103,13 @@ def half_an_answer(*, then_wait: bool) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("then_wait", "words"), [(True, "timed out"), (False, "gave 4 of 1000 bytes")]
 )
-def test_half_an_answer_is_not_kept(tmp_path: Path, *, then_wait: bool, words: str) -> None:
+def test_half_an_answer_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, then_wait: bool, words: str
+) -> None:
     """A server that falls silent is given up, and one that hangs up early is not believed."""
+    monkeypatch.setattr("lens_pipeline.models.published.TIMEOUT", 0.3)
     with half_an_answer(then_wait=then_wait) as url, pytest.raises(ModelError, match=words):
-        fetch(url, tmp_path / "cache" / "plain.pth", timeout=0.3)
+        fetch(url, tmp_path / "cache" / "plain.pth")
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -32,7 +32,7 @@ def spec(name: str = NET, weights: str = "random", **arguments: object) -> Model
 def test_a_missing_timm_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without timm the message says how to get it."""
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ModelError, match=r"pip install lens-pipeline\[timm\]"):
+    with pytest.raises(ModelError, match=r"pip install 'lens-pipeline\[timm\]'"):
         resolve(spec(weights="default"), assets="auto")
 
 

@@ -18,7 +18,7 @@ from lens_pipeline.models.preprocessing import prepare
 from lens_pipeline.models.resolve import resolve
 from lens_pipeline.models.source import check_arguments
 from lens_pipeline.models.spec import ModelSpec, Preprocessing
-from lens_pipeline.models.torchvision_source import SOURCE, build
+from lens_pipeline.models.torchvision_source import SOURCE, build, names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def image() -> Image.Image:
 
 def test_all_names_are_known() -> None:
     """Every registered model can be asked for by its name."""
-    assert set(SOURCE.names()) == set(torchvision.models.list_models())
+    assert set(names()) == set(torchvision.models.list_models())
 
 
 def test_the_default_weights_come_first() -> None:

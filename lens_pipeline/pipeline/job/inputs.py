@@ -67,6 +67,7 @@ def find_inputs(
     Raises ModelError, StimulusError, PostfunctionError or ConfigError for what is not there.
     """
     chain = parse_postfunctions(config.postfunction)
+    device = find_device(config.runtime.device)
     found = find_stimuli(config)
     model = resolve(model_spec(config), assets=config.assets)
     stimuli = found.stimuli
@@ -81,7 +82,7 @@ def find_inputs(
         stimuli=stimuli,
         listing=listing_digest(found.stimuli),
         chain=chain,
-        device=find_device(config.runtime.device),
+        device=device,
         stand_ins=tuple(text for text in (model.stand_in, found.stand_in) if text),
         files=_stamped(paths, known),
         missing=(*model.missing, *found.missing, *absent),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # a folder may hold an equals sign of its own
 _OPTION = re.compile(r"[a-z_]+=")
+# choices that are all told to whoever made another
+_FEW = 4
 
 
 def run_and_options(
@@ -52,7 +54,8 @@ def runs_and_options(
 def choice(name: str, value: str, allowed: Sequence[str]) -> str:
     """Return `value`, or raise ConfigError if it is not allowed for the option `name`."""
     if value not in allowed:
-        raise ConfigError(f"{name}={value} is not allowed; {nearest(value, allowed)}.")
+        hint = nearest(value, allowed) if len(allowed) > _FEW else f"give {' or '.join(allowed)}"
+        raise ConfigError(f"{name}={value} is not allowed; {hint}.")
     return value
 
 

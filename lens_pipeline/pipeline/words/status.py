@@ -22,18 +22,18 @@ STATES = ("done", "partial", "stale", "failed", "waiting")
 
 
 def describe_status(folder: Path | None) -> str:
-    """Return a line per run: of `folder`, of the jobs of the sweep there, or of all under runs/.
+    """Return a line per run: the one in `folder`, the jobs of the sweep there, or all below.
 
-    Raises StoreError where there is no run.
+    Without a folder they are all under runs/. Raises StoreError where there is no run.
     """
-    if folder is not None:
-        return _describe(folder)
-    sweeps = sorted(path.parent for path in RUNS.rglob(SWEEP))
-    folders = sorted(path.parent for path in RUNS.rglob(RECORD))
-    if not folders and not sweeps:
+    told = _describe(folder) if folder else _below(RUNS)
+    if told:
+        return told
+    if folder is None:
         raise StoreError(f"There are no runs under {RUNS.absolute()}; give a folder to status.")
-    lines = [_line_of(path) for path in folders]
-    return "\n".join([*lines, *(_sweep_line(path) for path in sweeps)])
+    raise StoreError(
+        f"There is no run in {folder}: it has no {RECORD} and no {SWEEP}, and no folder in it has."
+    )
 
 
 def _describe(folder: Path) -> str:
@@ -41,9 +41,13 @@ def _describe(folder: Path) -> str:
     if sweep:
         return sweep_status(sweep)
     record = read_record(folder)
-    if record is None:
-        raise StoreError(f"There is no run in {folder}: it has no {RECORD} and no {SWEEP}.")
-    return _line(folder, record)
+    return _line(folder, record) if record else _below(folder)
+
+
+def _below(folder: Path) -> str:
+    sweeps = sorted(path.parent for path in folder.rglob(SWEEP))
+    runs = sorted(path.parent for path in folder.rglob(RECORD))
+    return "\n".join([*map(_line_of, runs), *map(_sweep_line, sweeps)])
 
 
 def sweep_status(sweep: SweepRecord) -> str:

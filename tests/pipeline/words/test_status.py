@@ -112,7 +112,9 @@ def test_everything_under_runs(study: Path, plain: dict[str, Any]) -> None:
     for name, text in (("a", "{"), ("b", '{"format": 0}')):
         (study / "runs" / name).mkdir()
         (study / "runs" / name / RECORD).write_text(text)
-    first, second, third = describe_status(None).splitlines()
+    told = describe_status(None)
+    assert describe_status(Path("runs")) == told
+    first, second, third = told.splitlines()
     assert first.startswith("runs/a: damaged: ")
     assert second == "runs/b: of another version of this package"
     assert third.startswith(f"{whole}: done: 6/6 shards")
@@ -122,5 +124,5 @@ def test_where_nothing_is(study: Path) -> None:
     """One sentence, with what to do."""
     with pytest.raises(StoreError, match=r"There are no runs under .*runs; give a folder to"):
         describe_status(None)
-    with pytest.raises(StoreError, match=r"There is no run in images: it has no record.json and"):
+    with pytest.raises(StoreError, match=r"There is no run in images: .*, and no folder in it has"):
         describe_status(Path("images"))
