@@ -41,10 +41,10 @@ EXPECTED = {
 }
 
 
-def layers(model, *shape, **options):
+def layers(model, *shape):
     with torch.no_grad():
         traced = trace(model.eval(), torch.zeros(1, *shape), keep=None)
-    names = auto_layers(traced, **options)
+    names = auto_layers(traced)
     assert [one.name for one in select(traced, parse_selectors(list(names)))] == list(names)
     return list(names)
 
@@ -60,17 +60,17 @@ def test_the_main_blocks_of_known_networks(name, size):
     assert layers(build(name), 3, size, size) == EXPECTED[name, size].split()
 
 
-def test_every_second_block_of_a_transformer():
+def test_every_second_block_of_a_transformer(monkeypatch):
     """Twelve equal blocks are thinned evenly, the last among them."""
     model = torchvision.models.VisionTransformer(
         image_size=32, patch_size=16, num_layers=12, num_heads=2, hidden_dim=16, mlp_dim=16
     )
     blocks = [f"encoder.layers.encoder_layer_{number}" for number in range(12)]
     assert layers(model, 3, 32, 32) == ["conv_proj", *blocks[1::2], "heads"]
-    assert layers(model, 3, 32, 32, at_most=14) == ["conv_proj", *blocks, "heads"]
-    assert layers(model, 3, 32, 32, at_most=5) == [
-        "conv_proj", blocks[3], blocks[7], blocks[11], "heads"
-    ]  # fmt: skip
+    monkeypatch.setattr("lens_pipeline.selectors.auto._MOST", 14)
+    assert layers(model, 3, 32, 32) == ["conv_proj", *blocks, "heads"]
+    monkeypatch.setattr("lens_pipeline.selectors.auto._MOST", 5)
+    assert layers(model, 3, 32, 32) == ["conv_proj", blocks[3], blocks[7], blocks[11], "heads"]
 
 
 def test_a_small_network_gives_all_its_blocks():
@@ -125,9 +125,10 @@ class Functions(nn.Module):
         return torch.softmax(x, -1)
 
 
-def test_a_model_without_modules_gives_layers_of_its_operations():
+def test_a_model_without_modules_gives_layers_of_its_operations(monkeypatch):
     """Evenly spaced, the last among them."""
-    names = layers(Functions(), 3, at_most=2)
+    monkeypatch.setattr("lens_pipeline.selectors.auto._MOST", 2)
+    names = layers(Functions(), 3)
     assert len(names) == 2
     assert names[-1].startswith("softmax")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lens_pipeline.atomic import replacing
-from lens_pipeline.exports.parts import Part, place_name, unit_places
+from lens_pipeline.exports.parts import Part, place_name, unit_places, write_values
 from lens_pipeline.store.sink import new_hdf5
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ def write_brainscore(part: Part, folder: Path, *, done: Callable[[int], None]) -
         values.attrs["coordinates"] = " ".join(names)
         for name, value in _attrs(part).items():
             values.attrs[name] = value
-        start = 0
-        for block in part.rows():
-            values[start : start + len(block)] = block.reshape(len(block), -1)
-            start += len(block)
-            sink.check()
-            done(block.nbytes)
+        write_values(part, values, sink=sink, done=done)
 
 
 def _attrs(part: Part) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from lens_pipeline.store.trees import layer_names, layer_pass, layer_passes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import h5py
     import xarray as xr
+
+    from lens_pipeline.store.sink import Sink
 
 # Bytes of rows that are read in one go.
 _BLOCK = 1 << 26
@@ -86,6 +89,21 @@ def unit_places(part: Part) -> dict[str, np.ndarray]:
     """Return for each unit axis where along it every unit lies, units in C order, from 0."""
     places = np.indices(part.shape).reshape(len(part.shape), -1) if part.shape else np.zeros((0, 1))
     return dict(zip(part.dims, places.astype(np.int64), strict=True))
+
+
+def write_values(
+    part: Part, values: h5py.Dataset, *, sink: Sink, done: Callable[[int], None]
+) -> None:
+    """Write the values into a dataset (stimulus, unit) of the file behind `sink`.
+
+    `done` is called with the bytes of each block. Raises OSError for a disk that is full.
+    """
+    start = 0
+    for block in part.rows():
+        values[start : start + len(block)] = block.reshape(len(block), -1)
+        start += len(block)
+        sink.check()
+        done(block.nbytes)
 
 
 def _part(tree: xr.DataTree, name: str, number: int, *, many: bool) -> Part:

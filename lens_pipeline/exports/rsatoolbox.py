@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lens_pipeline.atomic import replacing
-from lens_pipeline.exports.parts import Part, place_name, unit_places
+from lens_pipeline.exports.parts import Part, place_name, unit_places, write_values
 from lens_pipeline.store.sink import new_hdf5
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ def write_rsatoolbox(part: Part, folder: Path, *, done: Callable[[int], None]) -
         _write_group(file.create_group("channel_descriptors"), units)
         shape = (len(part.stimuli), part.n_units)
         values = file.create_dataset("measurements", shape=shape, dtype=part.dtype)
-        start = 0
-        for block in part.rows():
-            values[start : start + len(block)] = block.reshape(len(block), -1)
-            start += len(block)
-            sink.check()
-            done(block.nbytes)
+        write_values(part, values, sink=sink, done=done)
 
 
 def _write_group(group: Any, values: Mapping[str, Any]) -> None:

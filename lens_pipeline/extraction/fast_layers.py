@@ -18,6 +18,7 @@ from lens_pipeline.extraction.stimulus_axis import stimuli_first
 from lens_pipeline.runtime.fidelity import Fidelity, compare, worst
 from lens_pipeline.runtime.passes import fast_passes, following
 from lens_pipeline.runtime.settings import exact_pass, has_bfloat16
+from lens_pipeline.store.schema import COMPUTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ def _facts(
         good = of_layer[0].op in wiring.fast
         if not good and runtime.on_infidelity == "refuse":
             raise TraceError(_refusal(name, found, wiring.model_name, runtime))
-        facts[name] = {"computed": fast if good else "exact"}
+        facts[name] = {COMPUTED: fast if good else "exact"}
         if found is not None:
             facts[name]["fast_relative_error"] = found.relative_error
         if found is not None and not math.isnan(found.rdm_spearman):

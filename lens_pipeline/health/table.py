@@ -14,7 +14,7 @@ from lens_pipeline.health.measures import Health, measure
 from lens_pipeline.store.trees import iter_blocks, layer_pass, layer_passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -24,22 +24,17 @@ _LOG = logging.getLogger(__name__)
 
 NAME = "health.csv"
 
+# Bytes of a block of units.
+_BLOCK = 1 << 27
+
 # Below this the patterns lie nearly on one line, and an RDM says little more than one number would.
 _ONE_LINE = 1.5
 # More than this share of units without a difference between stimuli is worth a word.
 _MANY_CONSTANT = 0.9
 
 
-def health_table(
-    tree: xr.DataTree,
-    *,
-    max_bytes: int = 1 << 27,
-    done: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """Return the health of every layer and pass of an opened store, read block by block.
-
-    `done` is called with the name of each layer and pass as it is finished.
-    """
+def health_table(tree: xr.DataTree) -> pd.DataFrame:
+    """Return the health of every layer and pass of an opened store, read block by block."""
     import pandas as pd
 
     rows = []
@@ -47,11 +42,9 @@ def health_table(
         stimuli = [
             str(name) for name in layer_pass(tree, layer, pass_number=number)["stimulus"].to_numpy()
         ]
-        blocks = iter_blocks(tree, layer, pass_number=number, max_bytes=max_bytes)
+        blocks = iter_blocks(tree, layer, pass_number=number, max_bytes=_BLOCK)
         found = measure(blocks, n_stimuli=len(stimuli))
         rows.append({"layer": layer, "pass": number, **_row(found, stimuli)})
-        if done:
-            done(f"{layer}:{number}")
     return pd.DataFrame(rows)
 
 

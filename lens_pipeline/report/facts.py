@@ -209,7 +209,7 @@ def _rdms(rsa: Mapping[str, Any], *, compared: bool) -> Iterator[tuple[str, str]
         yield "reference", "none was given, so layers are compared with each other alone"
     elif rsa.get("bootstrap") != 0:
         correction = rsa.get("correction", "fdr")
-        words = f"{_level(rsa)}, p-values corrected by {correction} within each reference"
+        words = f"{_level(rsa)}, p-values corrected by {correction} within each region"
         yield "intervals", words
 
 
@@ -228,6 +228,10 @@ def _comparison(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterato
     for name, account in {untimed(name): of for name, of in references.items()}.items():
         many = f", {times[name]} times" if times[name] > 1 else ""
         yield f"reference {name}{many}", str(account)
+    for path, digest in (record["analysis"].get("reference_files") or {}).items():
+        yield f"digest of {Path(path).name}", str(digest)
+    if record["analysis"].get("versions"):
+        yield "versions, statistics", _pairs(record["analysis"]["versions"])
 
 
 def _computation(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -63,7 +63,7 @@ def _sentences(rows: Sequence[Row], tables: Mapping[str, pd.DataFrame]) -> Itera
     places = dict.fromkeys(_key(row) for row in ranked)
     yield _best(best, plain=plain)
     if len(times) > 1:
-        yield _picked(n_places=len(places), n_times=len(times))
+        yield _picked(best, n_places=len(places), n_times=len(times))
         return
     pairs = _of(tables.get("comparisons"), best)
     if len(places) > 1 and pairs:
@@ -77,17 +77,17 @@ def _best(row: Row, *, plain: bool) -> str:
     at = f" at {row['time_ms']:g} ms" if _is_timed(row) else ""
     p = number_of(row, "p_corrected")
     above = "above 0" if p < LEVEL else "not shown to be above 0"
-    # p-values are corrected for layers and passes, and the best time was picked from many
-    sure = f", {above} ({p_words(p)})" if math.isfinite(p) and not at else ""
+    sure = f", {above} ({p_words(p)})" if math.isfinite(p) else ""
     name = _name(_key(row), plain=plain)
     return f"Best: {name}{at}, {row['score']:.3f}{interval}{sure}; {_ceiling(row)}."
 
 
-def _picked(*, n_places: int, n_times: int) -> str:
+def _picked(best: Row, *, n_places: int, n_times: int) -> str:
+    tested = math.isfinite(number_of(best, "p_corrected"))
     return (
         f"It was picked from {n_places} layers and passes at {n_times} times by this very score, "
-        "which is therefore too high; p-values in scores.csv are corrected for layers and passes, "
-        "and not for times."
+        "which is therefore too high; "
+        + ("its p is corrected for all of them." if tested else "rsa.bootstrap=N would test it.")
     )
 
 
@@ -104,7 +104,7 @@ def _ceiling(row: Row) -> str:
     if not math.isfinite(lower):
         return "no noise ceiling, which takes two subjects"
     p = number_of(row, "p_ceiling")
-    if not math.isfinite(p) or _is_timed(row):
+    if not math.isfinite(p):
         how = ""
     elif p >= LEVEL:
         how = ", from which it cannot be told apart"
@@ -169,7 +169,7 @@ def p_words(p: float) -> str:
 
 def _of(table: pd.DataFrame | None, like: Row) -> list[Row]:
     """Return the rows of a table about the reference and measure of a row."""
-    if table is None or _is_timed(like):
+    if table is None:
         return []
     same = (table["reference"] == like["reference"]) & (table["measure"] == like["measure"])
     return rows_of(table[same])

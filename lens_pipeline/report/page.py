@@ -54,7 +54,8 @@ _CAPTIONS = {
     "scores": "Scores by layer and pass; bars are {bars}, the band is the noise ceiling.",
     "regions": "Scores by region and layer; framed: the best of a row, bold: corrected p < 0.05.",
     "sweep": "The chosen layer of each network with its interval, beside its random twins.",
-    "time": "Scores of passes at each time of the brain's response; no test corrects for times.",
+    "time": "Scores of passes at each time of the brain's response; p-values, in scores.csv where "
+    "rsa.bootstrap asked for them, are corrected for layers, passes and times.",
     "rdms": "Dissimilarities of the stimuli in each layer and pass.",
     "likeness": "How alike the RDMs of layers are, each with each.",
     "layers": "A map of the layers by multidimensional scaling: near means alike.",
@@ -97,6 +98,7 @@ def write_run_report(folder: Path, *, record: Mapping[str, Any] | None = None) -
         times=time_shares(contents.record),
         reproduce=reproduce(contents.record),
         warnings=[str(item) for item in contents.record["analysis"].get("health") or ()],
+        cautions=[str(item) for item in contents.record["analysis"].get("cautions") or ()],
         config=contents.config,
         citations=citations(contents.record["config"]),
     )  # fmt: skip

@@ -24,7 +24,7 @@ class Cell:
     # noise ceiling; NaN for a single subject
     ceiling_low: float
     ceiling_high: float
-    # corrected for the number of tests; NaN where nothing was resampled, and for the best time
+    # corrected for the number of tests, those of other times included; NaN where nothing was tested
     p: float
     # in ms, of the best time for data with a time axis; None for data without
     time: float | None
@@ -197,8 +197,7 @@ def _cell(row: Mapping[str, Any] | None, largest: float) -> Cell | None:
         high=number_of(row, "ci_high"),
         ceiling_low=number_of(row, "ceiling_lower"),
         ceiling_high=number_of(row, "ceiling_upper"),
-        # corrected for layers and passes, and not for the times that the best was picked from
-        p=math.nan if math.isfinite(time) else number_of(row, "p_corrected"),
+        p=number_of(row, "p_corrected"),
         time=time if math.isfinite(time) else None,
         weight=abs(float(row["score"])) / largest,
     )

@@ -2,11 +2,13 @@
 
 rdms.nc is one dense Dataset, `rdm` (layer, pass, stimulus, stimulus_b). A pass that a layer does
 not have is NaN there, and so is one that has no RDM; `flag` tells the two apart and gives the
-reason. The values are the float32 numbers that are in memory, so reading gives the same RDMs.
+reason, and `n_passes` (layer) counts the passes that a layer has. The values are the float32
+numbers that are in memory, so reading gives the same RDMs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from lens_pipeline.rsa.rdms import (
     compute_rdms,
     label_rdms,
 )
-from lens_pipeline.store.dense import dense_dataset, open_dense, write_dense
+from lens_pipeline.store.dense import open_dense, write_dense
 from lens_pipeline.store.trees import iter_blocks, layer_pass, layer_passes
 
 if TYPE_CHECKING:
@@ -65,16 +67,28 @@ def rdms_of_tree(
 
 def write_rdms(path: Path, rdm_set: RdmSet, *, attrs: Mapping[str, Any] | None = None) -> None:
     """Write rdms.nc, whole or not at all; `attrs` are further root attributes."""
+    import xarray as xr
+
+    counts = Counter(layer for layer, _ in rdm_set.parts)
+    layers, passes = list(counts), sorted({number for _, number in rdm_set.parts})
     ids = np.array(rdm_set.rdms.pattern_descriptors["stimulus_id"], dtype=object)
-    dataset = dense_dataset(
-        _matrices(rdm_set),
-        name="rdm",
-        dims=("stimulus", "stimulus_b"),
-        coords={"stimulus": ids, "stimulus_b": ids},
+    matrices = _matrices(rdm_set, layers, passes)
+    label = {"long_name": RDM_METHODS[rdm_set.method].label}
+    dataset = xr.Dataset(
+        {
+            "rdm": (("layer", "pass", "stimulus", "stimulus_b"), matrices, label),
+            "n_passes": ("layer", list(counts.values())),
+        },
+        coords={
+            "layer": np.array(layers, dtype=object),
+            "pass": passes,
+            "time_step": ("pass", np.array(passes) - 1),
+            "stimulus": ids,
+            "stimulus_b": ids,
+        },
         attrs={**(attrs or {}), "rdm_method": rdm_set.method},
     )
-    dataset["rdm"].attrs["long_name"] = RDM_METHODS[rdm_set.method].label
-    dataset["flag"] = (("layer", "pass"), _flags(rdm_set, dataset))
+    dataset["flag"] = (("layer", "pass"), _flags(rdm_set, layers, passes))
     write_dense(path, dataset)
 
 
@@ -123,29 +137,18 @@ def _activations(
         yield LayerPass(layer, number, blocks, covariance_of(noise, layer, number))
 
 
-def _matrices(rdm_set: RdmSet) -> dict[tuple[str, int], np.ndarray]:
+def _matrices(rdm_set: RdmSet, layers: list[str], passes: list[int]) -> np.ndarray:
     rows = rdm_set.rdms.rdm_descriptors
-    vectors = dict(
-        zip(
-            zip(rows["layer"], rows["pass"], strict=True), rdm_set.rdms.dissimilarities, strict=True
-        )
-    )
     n = len(rdm_set.rdms.pattern_descriptors["stimulus_id"])
-    missing = np.full((n, n), np.nan, dtype=np.float32)
-    return {
-        part: squareform(vectors[part].astype(np.float32)) if part in vectors else missing
-        for part in rdm_set.parts
-    }
+    matrices = np.full((len(layers), len(passes), n, n), np.nan, dtype=np.float32)
+    parts = zip(rows["layer"], rows["pass"], rdm_set.rdms.dissimilarities, strict=True)
+    for layer, number, vector in parts:
+        matrices[layers.index(layer), passes.index(number)] = squareform(vector)
+    return matrices
 
 
-def _flags(rdm_set: RdmSet, dataset: xr.Dataset) -> np.ndarray:
-    reasons = {(flag.layer, flag.number): flag.reason for flag in rdm_set.flags}
-    known = set(rdm_set.parts)
-    cells = [
-        [
-            reasons.get((layer, number), "") if (layer, number) in known else _ABSENT
-            for number in dataset["pass"].to_numpy().tolist()
-        ]
-        for layer in dataset["layer"].to_numpy().tolist()
-    ]
+def _flags(rdm_set: RdmSet, layers: list[str], passes: list[int]) -> np.ndarray:
+    reasons = dict.fromkeys(rdm_set.parts, "")
+    reasons |= {(flag.layer, flag.number): flag.reason for flag in rdm_set.flags}
+    cells = [[reasons.get((layer, number), _ABSENT) for number in passes] for layer in layers]
     return np.array(cells, dtype=object)

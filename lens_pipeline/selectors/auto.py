@@ -11,7 +11,7 @@ and a pooling to a fixed size, are blocks of their own.
 Stages. Blocks side by side with as many rows and columns form a stage, of which the last counts; it
 begins at a block that reduces them itself (a stride) and ends at a pooling.
 
-Choice. The first depth that gives at least five and at most `at_most` blocks is taken, or else
+Choice. The first depth that gives at least five and at most eight blocks is taken, or else
 stages; ResNet gives layer1 to layer4 so, VGG its five poolings. If no depth does, the first that
 gives too many is thinned: of its longest run of equal blocks (a transformer's), evenly spaced ones
 are kept, the last among them. A smaller model gives all its blocks.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FEWEST = 5
+_MOST = 8
 _NOTHING_ADDED = ("Drop", "Identity", "StochasticDepth")
 
 
@@ -73,30 +74,30 @@ class _Block:
     fixed: bool = False
 
 
-def auto_layers(trace: Trace, *, at_most: int = 8) -> tuple[str, ...]:
+def auto_layers(trace: Trace) -> tuple[str, ...]:
     """Return selectors of the outputs of the model's main blocks, in execution order.
 
     The first axis of every output is taken to be the stimuli. A model that calls no module with
     weights gets layers of its own operations, evenly spaced.
     """
-    blocks = _choose(_tree(trace), at_most)
+    blocks = _choose(_tree(trace))
     if blocks:
         return tuple(block.name for block in blocks)
     calls = [layer.label for layer in trace.layers if trace.ops[layer.ops[0]].kind == "call"]
-    return tuple(_evenly(calls, at_most))
+    return tuple(_evenly(calls, _MOST))
 
 
-def _choose(root: _Module, at_most: int) -> list[_Block]:
+def _choose(root: _Module) -> list[_Block]:
     blocks: list[_Block] = []
     for depth in range(1, _height(root) + 1):
         blocks = _blocks(root, depth)
         stages = _stages(blocks)
         for choice in (blocks, stages):
-            if _FEWEST <= len(choice) <= at_most:
+            if _FEWEST <= len(choice) <= _MOST:
                 return choice
-        if len(stages) > at_most:
-            return _thinned(stages, at_most)
-    return _thinned(blocks, at_most) if blocks else []
+        if len(stages) > _MOST:
+            return _thinned(stages)
+    return _thinned(blocks) if blocks else []
 
 
 def _blocks(module: _Module, depth: int) -> list[_Block]:
@@ -157,13 +158,13 @@ def _same_stage(block: _Block, after: _Block) -> bool:
     )
 
 
-def _thinned(blocks: Sequence[_Block], at_most: int) -> list[_Block]:
-    """Keep `at_most` blocks: evenly spaced ones of the longest run of equals, and all others."""
+def _thinned(blocks: Sequence[_Block]) -> list[_Block]:
+    """Keep `_MOST` blocks: evenly spaced ones of the longest run of equals, and all others."""
     runs = [list(run) for _, run in itertools.groupby(blocks, lambda b: (b.parent, b.class_name))]
     longest = max(runs, key=len)
-    room = at_most - (len(blocks) - len(longest))
+    room = _MOST - (len(blocks) - len(longest))
     if room < 2:
-        return _evenly(blocks, at_most)
+        return _evenly(blocks, _MOST)
     kept = {block.name for block in _evenly(longest, room)}
     return [block for block in blocks if block not in longest or block.name in kept]
 

@@ -182,11 +182,13 @@ def _ops(targets: Iterable[_Target]) -> set[int]:
 
 def _no_such_pass(selector: Selector, targets: Sequence[_Target]) -> SelectorError:
     most = max(targets, key=lambda target: len(target.passes))
-    count = len(most.passes)
-    there = "1 pass" if count == 1 else f"{count} passes"
+    numbers = sorted(most.passes)
+    there, choice = "1 pass", str(numbers[0])
+    if len(numbers) > 1:
+        there, choice = f"{len(numbers)} passes", f"from {numbers[0]} to {numbers[-1]}"
     return SelectorError(
-        f"Selector {selector_text(selector)!r} asks for a pass that is not there: "
-        f"{most.name} has {there}."
+        f"Selector {selector_text(selector)!r} asks for a pass that is not there; "
+        f"{most.name} has {there}: choose {choice}, or -1 for the last."
     )
 
 

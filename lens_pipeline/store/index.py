@@ -18,7 +18,14 @@ import numpy as np
 from lens_pipeline.atomic import replacing
 from lens_pipeline.errors import StoreError
 from lens_pipeline.store.netcdf import add_values, fill_value, missing_value, open_group, write_root
-from lens_pipeline.store.schema import RESERVED, LayerSpec, layer_group, spec_group, stored
+from lens_pipeline.store.schema import (
+    COMPUTED,
+    RESERVED,
+    LayerSpec,
+    layer_group,
+    spec_group,
+    stored,
+)
 from lens_pipeline.store.shards import ShardRecord
 from lens_pipeline.store.sink import new_hdf5
 
@@ -90,8 +97,11 @@ def _place(shards: Sequence[ShardRecord], stimulus_ids: Sequence[str]) -> list[_
 
 
 def _bare(layers: Sequence[LayerSpec]) -> list[LayerSpec]:
-    """Return layers without the facts beside their values, which may be measured anew."""
-    return [dataclasses.replace(spec, attrs=()) for spec in layers]
+    """Return layers without the facts beside their values that may be measured anew."""
+    return [
+        dataclasses.replace(spec, attrs=tuple(fact for fact in spec.attrs if fact[0] == COMPUTED))
+        for spec in layers
+    ]
 
 
 def _virtual(spec: LayerSpec, *, placed: Sequence[_Placed], rows: int, folder: Path) -> Any:

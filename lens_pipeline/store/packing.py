@@ -29,13 +29,15 @@ MISSING = -32768
 PACKABLE = frozenset({"float16", "float32", "float64"})
 # of a float32 number, relative to its size
 _ROUNDING = 2.0**-23
+# How much further than the probe's few stimuli the others may reach, at least.
+_HEADROOM = 4.0
 
 
 def scaling_of(lowest: float, highest: float) -> Scaling:
     """Return the scaling of values from `lowest` to `highest`.
 
-    >>> scaling_of(0.0, 65534.0)
-    Scaling(factor=1.0, offset=32767.0)
+    >>> scaling_of(-2.0, 2.0).offset
+    0.0
     """
     if not (math.isfinite(lowest) and math.isfinite(highest) and lowest <= highest):
         raise StoreError(f"Values from {lowest} to {highest} have no scale; keep them as float32.")
@@ -50,32 +52,30 @@ def scaling_of(lowest: float, highest: float) -> Scaling:
 def packed_layers(
     layers: Sequence[LayerSpec],
     ranges: Mapping[tuple[str, int | None], tuple[float, float]],
-    *,
-    headroom: float = 4.0,
 ) -> tuple[LayerSpec, ...]:
     """Return the layers with a scale each, for a run whose values are still to be computed.
 
     `ranges` are lowest and highest value of each layer and run on a few stimuli; others reach
-    further, so the scale reaches `headroom` to twice `headroom` times as far from zero, which
-    costs three of the sixteen bits. Ends are powers of two, so that a probe whose last bits differ
-    gives the same scale. Layers that are exact as they are (integers, bools, complex numbers) stay.
+    further, so the scale reaches four to eight times as far from zero, which costs three of the
+    sixteen bits. Ends are powers of two, so that a probe whose last bits differ gives the same
+    scale. Layers that are exact as they are (integers, bools, complex numbers) stay.
     """
     return tuple(
-        replace(spec, scaling=scaling_of(*_widened(*ranges[spec.name, spec.run], headroom)))
+        replace(spec, scaling=scaling_of(*_widened(*ranges[spec.name, spec.run])))
         if spec.dtype in PACKABLE
         else spec
         for spec in layers
     )
 
 
-def _widened(lowest: float, highest: float, headroom: float) -> tuple[float, float]:
-    return min(0.0, _further(lowest, headroom)), max(0.0, _further(highest, headroom))
+def _widened(lowest: float, highest: float) -> tuple[float, float]:
+    return min(0.0, _further(lowest)), max(0.0, _further(highest))
 
 
-def _further(end: float, headroom: float) -> float:
+def _further(end: float) -> float:
     if not end or not math.isfinite(end):
         return end
-    return math.copysign(2.0 ** math.ceil(math.log2(abs(end) * headroom)), end)
+    return math.copysign(2.0 ** math.ceil(math.log2(abs(end) * _HEADROOM)), end)
 
 
 def largest_error(scaling: Scaling) -> float:

@@ -52,6 +52,10 @@ class Scaling:
     offset: float
 
 
+# the fact of a layer that says in which arithmetic it was computed
+COMPUTED = "computed"
+
+
 @dataclass(frozen=True)
 class LayerSpec:
     """One layer, or one run of passes of equal shape of a layer whose passes differ in shape."""

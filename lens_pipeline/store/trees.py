@@ -9,11 +9,10 @@ when the tree is opened.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,26 +39,11 @@ def open_activations(path: Path | str) -> xr.DataTree:
     Raises StoreError if it is missing, not of this package, of a newer format, compressed in a way
     that cannot be undone here, or incomplete on disk: shards that the index names are gone.
     """
-    return _open(existing(Path(path), INDEX_NAME), chunks=None)
-
-
-def open_lazily(path: Path | str) -> xr.DataTree:
-    """Open like open_activations, each layer a dask array of one chunk per shard.
-
-    Nothing is read before `compute`, and then shard by shard, so that a mean over the stimuli of
-    a layer larger than the memory takes the memory of a few shards.
-    """
-    file = existing(Path(path), INDEX_NAME)
-    with contextlib.closing(_open(file, chunks=None)) as tree:
-        rows, known = json.loads(tree.attrs["shard_rows"]), tree.attrs["complete"]
-    return _open(file, chunks={"stimulus": tuple(rows) if known else max(rows)})
-
-
-def _open(file: Path, *, chunks: dict[str, Any] | None) -> xr.DataTree:
     import xarray as xr
 
+    file = existing(Path(path), INDEX_NAME)
     with reading(file):
-        tree = xr.open_datatree(file, engine="netcdf4", chunks=chunks)
+        tree = xr.open_datatree(file, engine="netcdf4")
     try:
         check_attrs(tree.attrs, file, kind="activations")
         shards = json.loads(tree.attrs["shards"])

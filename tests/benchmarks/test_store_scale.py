@@ -104,10 +104,11 @@ def test_a_checksum_runs_at_the_speed_of_reading(tmp_path):
 PEAK = """
 import sys
 from pathlib import Path
-from lens_pipeline.health.table import health_table
+from lens_pipeline.health import table
 from lens_pipeline.store.trees import open_activations
+table._BLOCK = 1 << 24
 with open_activations(sys.argv[1]) as tree:
-    health_table(tree, max_bytes=1 << 24)
+    table.health_table(tree)
 status = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
 """

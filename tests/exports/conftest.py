@@ -39,7 +39,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def tree(folder):
+def tree(folder, monkeypatch):
+    """The run, whose maps are read a stimulus at a time."""
+    monkeypatch.setattr("lens_pipeline.exports.parts._BLOCK", 300)
     with open_activations(folder) as opened:
         yield opened
 

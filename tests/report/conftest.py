@@ -61,6 +61,9 @@ RECORD: dict[str, Any] = {
     "analysis": {
         "references": {"it": "4 stimuli matched", **_TIMES},
         "left_out": ["V1:1 is constant"],
+        "reference_files": {"/lab/b.npz": "d1"},
+        "versions": {"scipy": "1.16"},
+        "cautions": ["it has 2 subjects & that is few."],
     },
 }
 SCORES = """\

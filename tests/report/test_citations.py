@@ -15,7 +15,7 @@ def test_model_stimuli_brain_methods_and_software_are_cited_once() -> None:
     assert _keys(CONFIG) == [
         *("he2016resnet", "hebart2019things", "a2000", "b2001", "kriegeskorte2008rsa"),
         *("vandenbosch2025rsatoolbox", "nili2014toolbox", "schutt2023inference"),
-        *( "schrimpf2018brainscore", "kornblith2019cka"),
+        *("schrimpf2018brainscore", "kornblith2019cka"),
         *("paszke2019pytorch", "hoyer2017xarray"),
     ]
 

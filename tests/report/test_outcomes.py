@@ -93,16 +93,21 @@ def test_the_score_to_report_is_the_one_on_other_data() -> None:
 
 
 def test_data_with_times_name_the_best_time() -> None:
-    """All times are one outcome, without a verdict by p-values that know nothing of the times."""
+    """All times are one outcome; what was picked is said, and whether that was tested."""
     timed = _scores().assign(time_ms=[100, 150, 200, 250])
     timed["reference"] = [f"meg@{time}ms" for time in timed["time_ms"]]
     (one,) = outcomes({"scores": timed, "comparisons": _comparisons(c=0.2)})
     assert one.reference == "meg"
     assert one.sentences[0] == (
-        "Best: b at 150 ms, 0.400 [0.300, 0.500]; noise ceiling 0.450 to 0.540."
+        "Best: b at 150 ms, 0.400 [0.300, 0.500], above 0 (corrected p < 0.001); "
+        "noise ceiling 0.450 to 0.540, which it does not reach."
     )
     assert one.sentences[1].startswith("It was picked from 4 layers and passes at 4 times by")
+    assert one.sentences[1].endswith("too high; its p is corrected for all of them.")
     assert len(one.sentences) == 2
+    (one,) = outcomes({"scores": timed.drop(columns=["ci_low", "p_corrected", "p_ceiling"])})
+    assert one.sentences[0] == "Best: b at 150 ms, 0.400; noise ceiling 0.450 to 0.540."
+    assert one.sentences[1].endswith("too high; rsa.bootstrap=N would test it.")
 
 
 def test_passes_are_named_where_there_are_several() -> None:

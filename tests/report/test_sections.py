@@ -29,7 +29,10 @@ def test_everything_that_decides_a_result_is_said(run: Path) -> None:
     assert said["tasks"] == "2, one shard each"
     assert said["reference it"] == "4 stimuli matched"
     assert said["reference meg, 2 times"] == "3 stimuli matched"
-    assert said["intervals"] == "95 %, p-values corrected by fdr within each reference"
+    assert said["intervals"] == "95 %, p-values corrected by fdr within each region"
+    assert said["digest of b.npz"] == "d1"
+    assert said["versions, statistics"] == "scipy 1.16"
+    assert said["versions"] == "torch 2.15.0"
 
 
 def test_scores_stand_by_layer_pass_and_reference(run: Path) -> None:
@@ -45,8 +48,8 @@ def test_scores_stand_by_layer_pass_and_reference(run: Path) -> None:
     assert (first.score, first.low, first.high, first.p) == (0.25, 0.1, 0.4, 0.01)
     assert (meg.score, meg.time) == (0.3, 150.0)
     assert math.isnan(meg.low)
-    # its p was not corrected for the times that it is the best of
-    assert math.isnan(meg.p)
+    # its p is corrected for the times that it is the best of
+    assert meg.p == 0.001
     assert table.timed
     assert first.time is None
     assert meg.weight == 1.0

@@ -52,6 +52,10 @@ def test_the_file_is_one_labelled_dataset(tmp_path: Path) -> None:
         wanted = squareform(pdist(PATTERNS[1], "correlation"))
         assert float(found) == pytest.approx(wanted[1, 4], abs=1e-6)
         assert data["rdm"].sel({"layer": ["V1", "IT"], "pass": 1})[1].isnull().all()
+        assert data["rdm"].sel({"layer": "V1", "pass": 2}).isnull().all()
+        assert data["flag"].sel({"layer": "V1"}).to_numpy().tolist() == ["", "absent"]
+        assert data["layer"].to_numpy().tolist() == ["V1", "IT"]
+        assert data["time_step"].to_numpy().tolist() == [0, 1]
         assert data["n_passes"].to_numpy().tolist() == [1, 2]
         assert data.attrs["model"] == "net"
 

@@ -14,7 +14,6 @@ from lens_pipeline.store.trees import (
     layer_pass,
     layer_passes,
     open_activations,
-    open_lazily,
 )
 
 
@@ -121,16 +120,6 @@ def test_more_shards_than_open_files_are_allowed_for(toy_run):
     if hard != resource.RLIM_INFINITY:
         with pytest.raises(StoreError, match=r"may open only .* files; allow more with `ulimit -n"):
             allow_open_files(hard, toy_run)
-
-
-def test_a_lazy_tree_reads_nothing_before_it_is_asked(toy_run, toy_layers, toy_values):
-    """One dask chunk per shard, the values those of the plain tree."""
-    with open_lazily(toy_run) as tree:
-        array = tree["V1.output"]["activation"]
-        assert array.chunks[0] == (2, 3)
-        mean = array.mean("stimulus")
-        assert mean.chunks is not None
-        np.testing.assert_allclose(mean, toy_values(toy_layers[0]).mean(0), atol=1e-6)
 
 
 def test_xarrays_own_lazy_opening_works_too(toy_run, toy_layers, toy_values):

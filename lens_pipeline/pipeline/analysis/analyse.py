@@ -25,6 +25,7 @@ from lens_pipeline.pipeline.analysis.beside import beside, check_beside, write_w
 from lens_pipeline.pipeline.analysis.brain import covariances, open_all
 from lens_pipeline.pipeline.analysis.figures import write_figures
 from lens_pipeline.pipeline.analysis.inferring import (
+    cautions,
     check_inference,
     infer_all,
     write_inference,
@@ -35,12 +36,12 @@ from lens_pipeline.pipeline.config import NO_RDMS
 from lens_pipeline.pipeline.console import shares
 from lens_pipeline.rsa.averaging import describe_averaging
 from lens_pipeline.rsa.comparison import check_names, measure_called, score_table, second_order
+from lens_pipeline.rsa.inference.multiple import by_data
 from lens_pipeline.rsa.inference.tables import with_inference
 from lens_pipeline.rsa.rdm_files import NAME as RDMS
 from lens_pipeline.rsa.rdm_files import rdms_of_tree, write_rdms
 from lens_pipeline.rsa.rdms import pass_name, rdm_method
 from lens_pipeline.rsa.references.loading import Reference, describe
-from lens_pipeline.rsa.time import untimed_name
 from lens_pipeline.store.trees import layer_passes, open_activations
 
 if TYPE_CHECKING:
@@ -95,9 +96,11 @@ def check_analysis(
     references = open_all(config, ids)
     check_names(references)
     foreseen = check_inference(config, references, ids, columns)
-    for name, times in _by_data(references).items():
+    for name, times in by_data(references).items():
         many = f", {len(times)} times" if len(times) > 1 else ""
         _LOG.info("reference %s%s: %s", name, many, describe(times[0].account))
+    for caution in cautions(references, {one.name: one.scheme for one in foreseen}):
+        _LOG.warning("%s", caution)
     return foreseen
 
 
@@ -129,6 +132,8 @@ def analyse(config: Config, folder: Path) -> dict[str, Any]:
     compared = _compare(config, rdms, references, facts=facts)
     found = infer_all(config, rdms, references, grouped)
     compared = replace(compared, scores=with_inference(compared.scores, found))
+    schemes = dict(compared.scores[["reference", "resampled"]].to_numpy().tolist())
+    made["cautions"] = cautions(references, schemes)
     write_rdms(folder / RDMS, rdms, attrs=facts)
     _write_tables(folder, compared)
     made["choices"] = write_inference(folder, found, grouped)
@@ -143,14 +148,6 @@ def analyse(config: Config, folder: Path) -> dict[str, Any]:
         **({} if over is None else {"averaged": describe_averaging(over)}),
         "left_out": [f"{pass_name(f.layer, f.number)}: {f.reason}" for f in rdms.flags],
     }
-
-
-def _by_data(references: Sequence[Reference]) -> dict[str, list[Reference]]:
-    """Return the references of each region of a file, one for every time of the data."""
-    found: dict[str, list[Reference]] = {}
-    for one in references:
-        found.setdefault(one.name if one.time is None else untimed_name(one.name), []).append(one)
-    return found
 
 
 def _rdms(config: Config, tree: xr.DataTree, over: Averaging | None) -> RdmSet:

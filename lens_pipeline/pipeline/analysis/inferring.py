@@ -12,11 +12,13 @@ from lens_pipeline.rsa.inference.asked import (
     LEAST_DRAWS,
     Asked,
     check_asked,
+    few_subjects,
     parting_for,
     scheme_for,
 )
 from lens_pipeline.rsa.inference.draws import draws_for, seconds_of
 from lens_pipeline.rsa.inference.fitted import check_fitted
+from lens_pipeline.rsa.inference.multiple import by_data
 from lens_pipeline.rsa.inference.resamples import drawn_groups
 from lens_pipeline.rsa.inference.tables import inference
 from lens_pipeline.rsa.rdms import pass_name
@@ -106,6 +108,18 @@ def check_inference(
     return tuple(found)
 
 
+def cautions(references: Sequence[Reference], schemes: Mapping[str, str | None]) -> list[str]:
+    """Return a sentence per region of the data that has few subjects.
+
+    `schemes`: by which each reference is resampled.
+    """
+    said = (
+        few_subjects(schemes.get(times[0].name), n_subjects=times[0].n_subjects, name=name)
+        for name, times in by_data(references).items()
+    )
+    return [sentence for sentence in said if sentence]
+
+
 def check_group(setting: str, column: str | None, labels: Mapping[str, Sequence[str]]) -> None:
     """Raise ComparisonError for a column that stimuli lack, unless it is the default's."""
     if column is None or column == _USUAL or column in labels:
@@ -155,18 +169,18 @@ def groups_of_tree(config: Config, tree: xr.DataTree) -> Grouped:
 def infer_all(
     config: Config, rdms: RdmSet, references: Sequence[Reference], grouped: Grouped
 ) -> list[Inference]:
-    """Return the tables of each reference, with a bar while they are made."""
+    """Return the tables of each region of the data, with a bar while they are made."""
     with shares("resampling") as done:
         return [
             inference(
                 rdms,
-                [reference],
+                times,
                 measures=config.rsa.measure,
-                asked=_asked_of_one(asked_of(config), reference),
+                asked=_asked_of_one(asked_of(config), times[0]),
                 groups=grouped.groups,
                 done=done,
             )
-            for reference in references
+            for times in by_data(references).values()
         ]
 
 

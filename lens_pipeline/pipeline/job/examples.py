@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lens_pipeline.errors import TraceError
 from lens_pipeline.pipeline.console import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import torch
 
@@ -48,19 +46,11 @@ def example_of(config: Config, *, n: int) -> Example:
     return _example(config, n=n, weights=True)
 
 
-@contextmanager
-def running(example: Example) -> Iterator[None]:
+def running(example: Example) -> AbstractContextManager[None]:
     """Name the model and the shape of its input in the TraceError of one that cannot take it."""
-    from lens_pipeline.tracer.run import ForwardError
+    from lens_pipeline.extraction.probe import taking
 
-    try:
-        yield
-    except ForwardError as error:
-        raise TraceError(
-            f"{example.loaded.spec.name} cannot take an input of shape "
-            f"{tuple(example.batch.shape)}: {error} "
-            "Check the preprocessing (resize, crop) and the model's arguments."
-        ) from error
+    return taking(example.loaded, example.batch)
 
 
 def _example(config: Config, *, n: int, weights: bool) -> Example:

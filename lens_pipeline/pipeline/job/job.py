@@ -57,9 +57,9 @@ def describe_plan(plain: Mapping[str, Any]) -> str:
     from lens_pipeline.pipeline.analysis.brain import check_covariances
     from lens_pipeline.pipeline.analysis.inferring import describe_inference
     from lens_pipeline.pipeline.job.budget import check_budget
+    from lens_pipeline.pipeline.job.kept_shards import finished_keys
     from lens_pipeline.pipeline.job.plan import describe
     from lens_pipeline.pipeline.job.probing import plan_run
-    from lens_pipeline.pipeline.job.run import finished_keys
 
     ready = get_ready(read_config(plain), sweep=False)
     config = ready.config
@@ -85,8 +85,9 @@ def _do(config: Config, *, sweep: bool) -> Path:
 
 def _extract_and_analyse(ready: Ready, *, started: float) -> Record:
     from lens_pipeline.pipeline.job.budget import check_budget
+    from lens_pipeline.pipeline.job.kept_shards import sound_keys
     from lens_pipeline.pipeline.job.probing import attributes, plan_run, probe_model
-    from lens_pipeline.pipeline.job.run import run_tasks, sound_keys
+    from lens_pipeline.pipeline.job.run import run_tasks
 
     config, inputs, folder = ready.config, ready.inputs, ready.folder
     earlier = readable_record(folder)

@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from lens_pipeline.errors import StoreError
+from lens_pipeline.pipeline.job.record import SHARDS
 from lens_pipeline.store.index import INDEX_NAME
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
-_SHARDS = "shards"
 # the key of the record's analysis under which a run says that its activations are gone
 _KEY = "activations"
 _GONE = "deleted once the RDMs were made (rsa.online=true)"
@@ -31,8 +31,8 @@ def drop_activations(folder: Path) -> dict[str, Any]:
     """Delete index and shards of a claimed folder; return what the record says about it."""
     # the index first: without it nobody takes a run whose shards are going for one that is there
     (folder / INDEX_NAME).unlink(missing_ok=True)
-    if (folder / _SHARDS).is_dir():
-        shutil.rmtree(folder / _SHARDS)
+    if (folder / SHARDS).is_dir():
+        shutil.rmtree(folder / SHARDS)
     _LOG.info("the activations are deleted, RDMs and tables are kept (rsa.online=true)")
     return {_KEY: _GONE}
 

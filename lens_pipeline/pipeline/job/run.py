@@ -11,27 +11,24 @@ import dataclasses
 import functools
 import logging
 import os
-import shutil
 import socket
 import time
 from collections import Counter
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lens_pipeline.atomic import remove_leftovers, replacing
 from lens_pipeline.errors import LensError
-from lens_pipeline.pipeline.console import progress, shares
+from lens_pipeline.pipeline.console import progress
 from lens_pipeline.pipeline.executors.registry import EXECUTORS, IN_PROCESS, Report, Work
+from lens_pipeline.pipeline.job.kept_shards import check_arithmetic, unfinished
+from lens_pipeline.pipeline.job.record import SHARDS
 from lens_pipeline.pipeline.job.time_shares import task_seconds
-from lens_pipeline.store.index import write_index
-from lens_pipeline.store.shards import find_complete, read_shard, shard_path
-from lens_pipeline.store.verification import find_damaged
 from lens_pipeline.task import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from lens_pipeline.extraction import Structure
     from lens_pipeline.models.loading import LoadedModel
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
     from lens_pipeline.task import Task
 
 _LOG = logging.getLogger(__name__)
-SHARDS = "shards"
 # Stimuli as they come out of decoding and cropping, for the models of a sweep.
 PREPARED = Path("runs") / ".stimuli"
 
@@ -98,64 +94,6 @@ class _Fitting:
     batch: int | None = None
 
 
-def finished_keys(plan: Plan) -> frozenset[str]:
-    """Return the keys of the plan's tasks whose shard is complete, by the end of each file."""
-    return find_complete(plan.folder / SHARDS, [part.key for part in plan.slices])
-
-
-def sound_keys(plan: Plan) -> frozenset[str]:
-    """Return the keys of the tasks whose shard is as it was written, read to the last byte."""
-    folder, keys = plan.folder / SHARDS, [part.key for part in plan.slices]
-    total = sum(path.stat().st_size for key in keys if (path := shard_path(folder, key)).exists())
-    with _checking(total) as done:
-        damaged = find_damaged(folder, keys, done=done)
-    if damaged:
-        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
-        first = shard_path(folder, min(damaged))
-        _LOG.info("not as it was written, so made again: %s%s", first, more)
-    return finished_keys(plan) - damaged
-
-
-@contextmanager
-def _checking(total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` bytes are read; nothing where that is done in a second."""
-    began, read = time.monotonic(), 0
-    with ExitStack() as stack:
-        report: Callable[[str, float], None] | None = None
-
-        def done(size: int) -> None:
-            nonlocal read, report
-            read += size
-            if report is None and time.monotonic() - began > 1:
-                report = stack.enter_context(shares("checking"))
-            if report:
-                report("kept shards", read / total)
-
-        yield done
-
-
-def unfinished(plan: Plan, done: Collection[str] | None = None) -> tuple[Task, ...]:
-    """Return the plan's tasks that have no sound shard yet; `done`: sound_keys, if known."""
-    done = sound_keys(plan) if done is None else done
-    parts = zip(plan.tasks, plan.slices, strict=True)
-    return tuple(task for task, part in parts if part.key not in done)
-
-
-def take_shards(plan: Plan, folder: Path) -> None:
-    """Give the plan the complete shards that another run has made in `folder`, without a copy.
-
-    A shard is never written to again, so one file may have a name in both.
-    """
-    missing = {part.key for part in plan.slices} - finished_keys(plan)
-    for key in find_complete(folder / SHARDS, missing):
-        source, target = (shard_path(one / SHARDS, key) for one in (folder, plan.folder))
-        with replacing(target) as temporary:
-            try:
-                temporary.hardlink_to(source)
-            except OSError:
-                shutil.copyfile(source, temporary)
-
-
 def orders_for(
     plan: Plan, structure: Structure, *, attrs: Mapping[str, Any], sweep: bool = False
 ) -> Orders:
@@ -192,6 +130,7 @@ def run_tasks(
     whatever a task raised; shards that were finished before stay and count next time.
     """
     todo = unfinished(plan, done)
+    check_arithmetic(plan, probed.structure)
     options = plan.config.executor
     # A local cluster needs no worker without a task.
     options = dataclasses.replace(options, workers=min(options.workers, max(1, len(todo))))
@@ -207,20 +146,6 @@ def run_tasks(
         closing(carry_out({name: todo}, setup, report=report)) as results,  # type: ignore[type-var]
     ):
         return total_seconds(results)
-
-
-def index_shards(plan: Plan, *, attrs: Mapping[str, Any]) -> None:
-    """Write the index over the plan's shards, then delete the shards of other plans."""
-    folder = plan.folder / SHARDS
-    records = [read_shard(shard_path(folder, part.key)) for part in plan.slices]
-    stimuli = plan.inputs.stimuli
-    write_index(plan.folder, records, stimulus_ids=stimuli.ids, labels=stimuli.labels, attrs=attrs)
-    wanted = {record.path for record in records}
-    for path in folder.glob("*.nc"):
-        if path not in wanted:
-            path.unlink()
-    # of workers that were killed in mid-task
-    remove_leftovers(folder)
 
 
 @contextmanager

@@ -189,8 +189,8 @@ def index(plan: Plan, record: Record, *, spent: Mapping[str, float]) -> Record:
 
     From here on the job needs nothing but its folder and its record.
     """
+    from lens_pipeline.pipeline.job.kept_shards import index_shards
     from lens_pipeline.pipeline.job.probing import attributes
-    from lens_pipeline.pipeline.job.run import index_shards
 
     with failure_recorded(plan.folder, record):
         index_shards(plan, attrs=attributes(plan))
@@ -221,12 +221,13 @@ def finish(folder: Path, record: Record, *, before: float) -> Record:
 
 def _analyse(config: Config, record: Record, folder: Path) -> Record:
     from lens_pipeline.pipeline.analysis.analyse import analyse
+    from lens_pipeline.pipeline.analysis.provenance import made_with
     from lens_pipeline.pipeline.analysis.stale import earlier_results_removed
 
     started = time.perf_counter()
     _LOG.info("comparing representations")
     with failure_recorded(folder, record), earlier_results_removed(folder), pages_given_back():
-        facts = analyse(config, folder)
+        facts = {**analyse(config, folder), **made_with(config, record.files)}
     seconds = {**record.seconds, "analysis": time.perf_counter() - started}
     return replace(record, analysis=facts, seconds=seconds)
 

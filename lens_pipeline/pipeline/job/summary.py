@@ -28,6 +28,7 @@ _CONTENTS = {
     "time.csv": "scores of each pass in its own window of time",
     "encoding.csv": "units predicted from layers; each unit in encoding_units.parquet",
     "health.csv": "dead and constant units, dimensions: which layers to trust",
+    "columns.csv": "what every column of these tables holds",
     "figures": "pictures, each with the data behind it as csv",
     "config.yaml": "every setting",
 }

@@ -13,16 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lens_pipeline.errors import LensError
+from lens_pipeline.pipeline.job.kept_shards import check_arithmetic, take_shards, unfinished
 from lens_pipeline.pipeline.job.plan import Plan, make_plan
 from lens_pipeline.pipeline.job.record import Record, write_record
-from lens_pipeline.pipeline.job.run import (
-    Done,
-    Orders,
-    extracting,
-    take_shards,
-    total_seconds,
-    unfinished,
-)
+from lens_pipeline.pipeline.job.run import Done, Orders, extracting, total_seconds
 from lens_pipeline.pipeline.job.stages import begin, claimed, get_ready, index, readable_record
 from lens_pipeline.pipeline.sweep.conclusions import Indexed
 from lens_pipeline.pipeline.sweep.record import tell
@@ -133,6 +127,8 @@ class RunningJobs:
         # listed again, since only so much of a plan was kept
         ready = get_ready(one.config, sweep=True, known=self.planning.known)
         plan = make_plan(one.config, ready.inputs, outline=one.outline, folder=ready.folder)
+        if one.orders:
+            check_arithmetic(plan, one.orders.structure)
         with ExitStack() as stack:
             stack.enter_context(claimed(plan.folder))
             record = begin(plan, readable_record(plan.folder))

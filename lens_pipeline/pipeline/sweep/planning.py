@@ -16,6 +16,7 @@ from lens_pipeline.errors import LensError
 from lens_pipeline.pipeline.analysis.brain import check_covariances
 from lens_pipeline.pipeline.executors.registry import unreported
 from lens_pipeline.pipeline.job.budget import Bill, bill_of, check_disk, check_memory
+from lens_pipeline.pipeline.job.kept_shards import finished_keys, unfinished
 from lens_pipeline.pipeline.job.plan import Outline, make_plan
 from lens_pipeline.pipeline.job.probing import (
     ProbeOrder,
@@ -25,7 +26,7 @@ from lens_pipeline.pipeline.job.probing import (
     probe_as_ordered,
     probe_order,
 )
-from lens_pipeline.pipeline.job.run import Orders, finished_keys, orders_for, unfinished
+from lens_pipeline.pipeline.job.run import Orders, orders_for
 from lens_pipeline.pipeline.job.stages import Ready, get_ready, readable_record
 from lens_pipeline.pipeline.sweep.record import tell
 

@@ -92,7 +92,8 @@ def _write(table: pd.DataFrame, runs: tuple[Run, Run], out: Path) -> list[Path]:
     from lens_pipeline.rsa.figures.canvas import save_data, save_figure
     from lens_pipeline.rsa.figures.partition import partition_figure
 
-    models = [f"{run.record.model['name']} ({run.record.model['weights']})" for run in runs]
+    of = [run.record.model for run in runs]
+    models = [f"{model['name']} ({Path(model['weights']).name})" for model in of]
     # runs of one model, such as of two seeds, are told apart by their folders
     one, other = models if models[0] != models[1] else [run.folder.name for run in runs]
     figure = partition_figure(

@@ -94,8 +94,9 @@ def _compute(record: Record, place: Path) -> Record:
     """Make the activations in `place` and return the record of that."""
     from lens_pipeline.pipeline.config import read_config
     from lens_pipeline.pipeline.job.inputs import find_inputs
+    from lens_pipeline.pipeline.job.kept_shards import index_shards
     from lens_pipeline.pipeline.job.probing import attributes, new_record, plan_run, probe_model
-    from lens_pipeline.pipeline.job.run import index_shards, run_tasks
+    from lens_pipeline.pipeline.job.run import run_tasks
 
     config: Config = read_config(record.config)
     config = replace(config, run=replace(config.run, folder=place))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from lens_pipeline.errors import LensError, StoreError
 from lens_pipeline.pipeline.console import size_text, text_table
 from lens_pipeline.pipeline.job.freshness import changes
-from lens_pipeline.pipeline.job.record import RECORD, Record, read_record
-from lens_pipeline.pipeline.job.run import SHARDS
+from lens_pipeline.pipeline.job.record import RECORD, SHARDS, Record, read_record
 from lens_pipeline.pipeline.job.stages import RUNS, find_finished
 from lens_pipeline.pipeline.sweep.record import SWEEP, SweepRecord, read_sweep
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # with more labels than this, points carry numbers and a list beside the map gives the names
 _MOST_NAMES = 14
+# of majorisation, each a little better than the one before
+_ROUNDS = 300
 
 
 def mds_map(
@@ -98,7 +100,7 @@ def likeness_matrix(
     return figure
 
 
-def scale_to_plane(distances: Doubles, *, rounds: int = 300) -> tuple[Doubles, float]:
+def scale_to_plane(distances: Doubles) -> tuple[Doubles, float]:
     """Return points (n, 2) and Kruskal's stress-1 of metric multidimensional scaling.
 
     Starts from classical scaling (Torgerson 1952) and improves by majorisation (de Leeuw 1977), so
@@ -109,7 +111,7 @@ def scale_to_plane(distances: Doubles, *, rounds: int = 300) -> tuple[Doubles, f
     wanted = np.maximum((distances + distances.T) / 2, 0)
     np.fill_diagonal(wanted, 0)
     points = _classical(wanted)
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         now = _between(points)
         ratio = np.divide(wanted, now, out=np.zeros_like(now), where=now > 1e-12)
         turn = np.diag(ratio.sum(axis=1)) - ratio

@@ -175,7 +175,7 @@ def _heading(row: pd.Series) -> str:
     subjects = f", mean ± SEM over {n} subjects" if n > 1 else ""
     if row.get("n_bootstrap", 0) > 0:
         people = f", {n} subjects" if n > 1 else ""
-        subjects = f"{people}; CI over {_DRAWN[str(row['resampled'])]}"
+        subjects = f"{people}; {100 * row['interval']:g} % CI over {_DRAWN[str(row['resampled'])]}"
     return f"{row['reference']}   ({row['n_stimuli']} stimuli by {row['align']}{subjects})"
 
 

@@ -32,6 +32,8 @@ LEAST_DRAWS = 100
 # draws of a fitted model where none were asked for: each takes many fits
 FITTED_DRAWS = 200
 CHOOSING = ("auto", "none", "stimuli", "both")
+# an interval over so many subjects is many times as wide as one over stimuli alone
+MOST_FEW_SUBJECTS = 3
 # fewer subjects than this cannot be parted in two and then be resampled
 LEAST_PARTED_SUBJECTS = 4
 
@@ -93,6 +95,20 @@ def scheme_for(asked: Asked, *, n_units: int, n_subjects: int, name: str) -> str
         return None
     check_resampling(scheme, n_units=n_units, n_subjects=n_subjects, name=name)
     return scheme
+
+
+def few_subjects(scheme: str | None, *, n_subjects: int, name: str) -> str | None:
+    """Return a caution where a reference is resampled over so few subjects that it says little.
+
+    `scheme` as scheme_for returns it.
+    """
+    if scheme in (None, "", "stimuli") or n_subjects > MOST_FEW_SUBJECTS:
+        return None
+    freedom = f"{n_subjects - 1} degree{'s' * (n_subjects > 2)} of freedom"
+    return (
+        f"{name} has {n_subjects} subjects, so that its intervals and tests over subjects have "
+        f"{freedom} and say little; rsa.resample=stimuli speaks of these subjects alone."
+    )
 
 
 def parting_for(asked: Asked, *, n_subjects: int, groups: Sequence[str], name: str) -> str | None:

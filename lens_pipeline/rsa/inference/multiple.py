@@ -8,9 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lens_pipeline.errors import ComparisonError, nearest
+from lens_pipeline.rsa.time import untimed_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from lens_pipeline.rsa.references.loading import Reference
 
 Doubles = npt.NDArray[np.float64]
 
@@ -29,6 +34,27 @@ def corrected(p_values: npt.ArrayLike, *, correction: str = "fdr") -> Doubles:
     if there.any():
         result[there] = np.clip(CORRECTIONS[correction](result[there]), 0, 1)
     return result
+
+
+def by_data(references: Sequence[Reference]) -> dict[str, list[Reference]]:
+    """Return the references of each region of a file, one for every time of the data."""
+    found: dict[str, list[Reference]] = {}
+    for one in references:
+        found.setdefault(one.name if one.time is None else untimed_name(one.name), []).append(one)
+    return found
+
+
+def correct(
+    table: pd.DataFrame, columns: Mapping[str, str], *, family: Mapping[str, str], correction: str
+) -> None:
+    """Fill columns of a table in with its p-values, by name, corrected within family and measure.
+
+    `family`: what the tests against each reference are corrected together with.
+    """
+    together = [table["reference"].map(family), table["measure"]]
+    for name, of in columns.items():
+        for _, part in table.groupby(together)[of]:
+            table.loc[part.index, name] = corrected(part, correction=correction)
 
 
 def check_correction(name: str) -> None:

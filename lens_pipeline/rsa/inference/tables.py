@@ -19,7 +19,7 @@ from lens_pipeline.rsa.inference.bootstrap import evaluate
 from lens_pipeline.rsa.inference.choice import choose
 from lens_pipeline.rsa.inference.draws import affordable, draws_for
 from lens_pipeline.rsa.inference.fitted import fit
-from lens_pipeline.rsa.inference.multiple import corrected
+from lens_pipeline.rsa.inference.multiple import by_data, correct
 from lens_pipeline.rsa.inference.resamples import draw_resamples, drawn_groups
 from lens_pipeline.rsa.inference.results import infer
 
@@ -81,6 +81,7 @@ def inference(
 
     `groups` gives the group of each stimulus id, such as its concept: groups are drawn and parted
     whole. `done` is called with the name of a reference and the share of its work that is done.
+    P-values are corrected for all layers, passes and times of the same data by one measure.
     Raises ComparisonError if a reference is too small for what was asked.
     """
     rows: tuple[list[Row], ...] = ([], [], [], [], [])
@@ -95,7 +96,12 @@ def inference(
                 of_fits = partial(done, f"fits, {reference.name}, {measure}")
                 rows[4].extend(_fitted_rows(joined, asked=of_it, done=of_fits))
     columns = [*_KEY, *ADDED], COMPARED, CHOSEN, PARTED, FITTED_MODELS
-    return Inference(*(_frame(*pair) for pair in zip(rows, columns, strict=True)))
+    scores, comparisons, *others = (_frame(*pair) for pair in zip(rows, columns, strict=True))
+    family = {one.name: data for data, times in by_data(references).items() for one in times}
+    tests = {"p_corrected": "p_value", "p_ceiling": "p_ceiling"}
+    correct(scores, tests, family=family, correction=asked.correction)
+    correct(comparisons, {"p_corrected": "p_value"}, family=family, correction=asked.correction)
+    return Inference(scores, comparisons, *others)
 
 
 def with_inference(scores: pd.DataFrame, found: Sequence[Inference]) -> pd.DataFrame:
@@ -181,8 +187,6 @@ def _bootstrapped(
 def _score_rows(
     found: Inferred, places: Sequence[tuple[str, int]], shared: Row, *, asked: Asked
 ) -> Iterator[Row]:
-    p_corrected = corrected(found.p_zero, correction=asked.correction)
-    p_ceiling = corrected(found.p_ceiling, correction=asked.correction)
     for row, (layer, number) in enumerate(places):
         yield {
             "layer": layer,
@@ -190,8 +194,7 @@ def _score_rows(
             "ci_low": found.low[row],
             "ci_high": found.high[row],
             "p_value": found.p_zero[row],
-            "p_corrected": p_corrected[row],
-            "p_ceiling": p_ceiling[row],
+            "p_ceiling": found.p_ceiling[row],
             "interval": asked.interval,
             "correction": asked.correction,
             **shared,
@@ -202,9 +205,7 @@ def _pair_rows(
     found: Inferred, places: Sequence[tuple[str, int]], shared: Row, *, asked: Asked
 ) -> Iterator[Row]:
     first, second = np.triu_indices(len(places), 1)
-    p_corrected = corrected(found.p_pairs[first, second], correction=asked.correction)
-    pairs = zip(first.tolist(), second.tolist(), strict=True)
-    for at, (one, other) in enumerate(pairs):
+    for one, other in zip(first.tolist(), second.tolist(), strict=True):
         yield {
             "layer": places[one][0],
             "pass": places[one][1],
@@ -213,7 +214,6 @@ def _pair_rows(
             "difference": found.scores[one] - found.scores[other],
             "sem": found.sem_pairs[one, other],
             "p_value": found.p_pairs[one, other],
-            "p_corrected": p_corrected[at],
             "correction": asked.correction,
             **shared,
         }

@@ -1,17 +1,14 @@
 """Running tasks: shards by key, whoever makes them and whoever dies."""
 
 import dataclasses
-import logging
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import pytest
 import torch
 import xarray as xr
@@ -31,9 +28,6 @@ from lens_pipeline.pipeline.job.run import (
     torch_threads,
     total_seconds,
 )
-from lens_pipeline.pipeline.sweep.run import read_jobs, run_sweep
-from lens_pipeline.rsa.rdm_files import read_rdms
-from lens_pipeline.store.shards import verify_shard
 from tests.pipeline.test_cli import COMMAND, TINY
 
 DEADLY = """
@@ -89,66 +83,6 @@ def test_a_killed_worker_leaves_the_same_store(study: Path, plain: dict[str, Any
     ):
         assert first.identical(second)
     assert not list(struck.rglob("*.part"))
-
-
-def _flip(path: Path) -> None:
-    """Alter one byte among the values, and keep size and date."""
-    before = path.stat()
-    with path.open("r+b") as file:
-        file.seek(before.st_size // 2)
-        byte = file.read(1)
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte[0] ^ 0x40]))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def _cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 100)
-
-
-@pytest.mark.parametrize("harm", [_flip, _cut])
-@pytest.mark.parametrize("lost", ["rdms.nc", "record.json"])
-def test_a_harmed_shard_is_never_analysed(
-    study: Path,
-    plain: dict[str, Any],
-    harm: Callable[[Path], None],
-    lost: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Where the analysis is to be made again, its shard is too, and nothing differs in the end."""
-    folder = run_job(plain)
-    kept = {path: path.read_bytes() for path in (folder / "shards").glob("*.nc")}
-    rdms, scores = read_rdms(folder).rdms.dissimilarities, (folder / "layers.csv").read_bytes()
-    harmed = sorted(kept)[2]
-    harm(harmed)
-    (folder / lost).unlink()
-    with caplog.at_level(logging.INFO, "lens_pipeline"):
-        run_job(plain)
-    assert f"not as it was written, so made again: {harmed}\n" in caplog.text
-    again = {path: path.read_bytes() for path in (folder / "shards").glob("*.nc")}
-    assert again.keys() == kept.keys()
-    assert {path for path in kept if again[path] != kept[path]} <= {harmed}
-    verify_shard(harmed)
-    np.testing.assert_array_equal(read_rdms(folder).rdms.dissimilarities, rdms)
-    assert (folder / "layers.csv").read_bytes() == scores
-
-
-def test_a_sweep_analyses_no_harmed_shard_either(study: Path, plain: dict[str, Any]) -> None:
-    """Whether all of a job's shards were thought to be there or some."""
-    jobs = read_jobs([("model.seed=0", plain)])
-    assert run_sweep(jobs)
-    (record,) = (study / "out").glob("*/record.json")
-    folder = record.parent
-    rdms = read_rdms(folder).rdms.dissimilarities
-    for n_gone in (0, 1):
-        harmed, *others = sorted((folder / "shards").glob("*.nc"))
-        _flip(harmed)
-        (folder / "rdms.nc").unlink()
-        for path in others[:n_gone]:
-            path.unlink()
-        assert run_sweep(jobs)
-        verify_shard(harmed)
-        np.testing.assert_array_equal(read_rdms(folder).rdms.dissimilarities, rdms)
 
 
 def test_a_worker_with_other_versions_is_named(study: Path, plain: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,13 @@ from lens_pipeline import open_run, partition
 from lens_pipeline.errors import ComparisonError, StoreError
 from lens_pipeline.pipeline.cli import main
 from lens_pipeline.pipeline.job.job import run_job
+from lens_pipeline.pipeline.words import partitioning
 from tests.pipeline.test_cli import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lens_pipeline.pipeline.open_run import Run
 
 MORE = """
 def other():
@@ -79,6 +83,25 @@ def test_the_word_prints_and_writes_what_the_function_returns(
     assert {path: path.stat().st_mtime_ns for path in study.glob("out/**/*")} == before
     assert main(["partition", "out", "out2", "reference=b:V1", "fit=ordinary", "out=at/p"]) == 0
     assert set(pd.read_csv(study / "at" / "p.csv")["reference"]) == {"b:V1"}
+
+
+def test_weights_from_a_file_are_called_by_its_name(
+    study: Path, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the title and the legend; its whole path would fill them."""
+    weights = iter(["/far/away/first.pth", "/far/away/second.pth"])
+
+    def opened(folder: Path) -> Run:
+        run = open_run(folder)
+        model = {**run.record.model, "weights": next(weights)}
+        return dataclasses.replace(run, record=dataclasses.replace(run.record, model=model))
+
+    monkeypatch.setattr(partitioning, "open_run", opened)
+    assert main(["partition", "out", "out2", "reference=b:V1"]) == 0
+    svg = (study / "out-partition-out2.svg").read_text()
+    assert "only tiny (first.pth)" in svg
+    assert "explained by tiny (first.pth)" in svg
+    assert "/far/away" not in svg
 
 
 def test_what_the_word_cannot_do_is_said(

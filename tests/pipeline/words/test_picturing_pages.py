@@ -136,20 +136,3 @@ def test_the_run_of_another_model_is_refused(
     other = ["model.target=other_net:net" if "target" in word else word for word in TINY]
     assert main(["draw", *other, "draw.file=x.html", "draw.run=out"]) == 2
     assert "has no layer of net" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_summary_goes_as_deep_as_asked(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """draw.depth is of the summary, too."""
-    nested = (
-        (study / "tiny_net.py")
-        .read_text()
-        .replace(
-            "self.cell = nn.Linear(4, 4)",
-            "self.cell = nn.Sequential(nn.Sequential(nn.Linear(4, 4)))",
-        )
-    )
-    (study / "tiny_net.py").write_text(nested)
-    assert main(["summary", *TINY, "draw.depth=1"]) == 0
-    assert "2 modules deeper than 1 left out" in capsys.readouterr().out
-    assert main(["summary", *TINY, "draw.depth=0"]) == 0
-    assert "left out" not in capsys.readouterr().out

@@ -154,6 +154,15 @@ def test_scores_are_drawn_where_they_are() -> None:
     assert "No RDM, so no score: V1.output:1." in [text.get_text() for text in figure.texts]
 
 
+def test_intervals_are_drawn_with_their_level() -> None:
+    """As the column `interval` has it, over what was drawn."""
+    rdm_set = _set(CORNET)
+    scores = score_table(rdm_set, [_reference()])
+    drawn = scores.assign(n_bootstrap=100, resampled="dual", interval=0.9)
+    (axes,) = score_by_layer(drawn, layers=_layers(rdm_set)).axes
+    assert axes.get_title(loc="left").endswith("; 90 % CI over stimuli and subjects)")
+
+
 def test_one_subject_has_no_band() -> None:
     """Without a ceiling nothing is drawn that looks like one."""
     rdm_set = _set(ONE)
@@ -180,14 +189,17 @@ def test_points_in_a_plane_are_found_again() -> None:
     np.testing.assert_array_equal(found, again)
 
 
-def test_stress_is_kruskals_and_no_worse_than_classical_scaling() -> None:
+def test_stress_is_kruskals_and_no_worse_than_classical_scaling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Stress-1 is the root of the squared misfit over the squared distances."""
     wanted = pdist(RNG.random((12, 9)))
     found, stress = scale_to_plane(squareform(wanted))
     assert stress == pytest.approx(
         math.sqrt(((pdist(found) - wanted) ** 2).sum() / (wanted**2).sum())
     )
-    classical, before = scale_to_plane(squareform(wanted), rounds=0)
+    monkeypatch.setattr("lens_pipeline.rsa.figures.likeness._ROUNDS", 0)
+    classical, before = scale_to_plane(squareform(wanted))
     assert stress < before
     assert classical.shape == (12, 2)
 

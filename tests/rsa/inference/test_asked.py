@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from lens_pipeline.errors import ComparisonError
 from lens_pipeline.rsa.inference.asked import (
     Asked,
     check_asked,
+    few_subjects,
     parting_for,
     scheme_for,
 )
@@ -24,6 +26,24 @@ def _scheme(n_units: int = 40, n_subjects: int = 5, **asked: Any) -> str | None:
 
 def _parting(n_subjects: int = 5, groups: Any = IDS, **asked: Any) -> str | None:
     return parting_for(Asked(**asked), n_subjects=n_subjects, groups=groups, name="IT")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "n_subjects", "says"),
+    [
+        ("dual", 2, "has 2 subjects, .* 1 degree of freedom .* rsa.resample=stimuli"),
+        ("subjects", 3, "has 3 subjects, .* 2 degrees of freedom "),
+        ("both", 4, None),
+        ("stimuli", 2, None),
+        (None, 2, None),
+    ],
+)
+def test_two_or_three_subjects_say_little(
+    scheme: str | None, n_subjects: int, says: str | None
+) -> None:
+    """Where they are drawn; with how many degrees of freedom."""
+    caution = few_subjects(scheme, n_subjects=n_subjects, name="IT")
+    assert caution is None if says is None else re.search(says, str(caution))
 
 
 def test_as_much_is_drawn_as_the_data_allow(caplog: pytest.LogCaptureFixture) -> None:

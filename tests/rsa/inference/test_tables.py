@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -96,6 +98,36 @@ def test_every_pair_of_layers_is_compared_once() -> None:
     np.testing.assert_allclose(table["p_corrected"], corrected(table["p_value"], correction="holm"))
     # models 0 and 1 are equally good and model 2 sees nothing
     assert table["p_value"].iloc[0] > 0.05 > table["p_value"].iloc[1:].max()
+
+
+@pytest.mark.parametrize("correction", ["fdr", "holm", "bonferroni"])
+def test_all_times_of_a_region_are_one_family_of_tests(correction: str) -> None:
+    """Of scores, ceilings and pairs; another region and another measure are families of their own.
+
+    A name with an @ of its own is no time.
+    """
+    random = np.random.default_rng(4)
+    noisy = [SUBJECTS + random.normal(scale=scale, size=SUBJECTS.shape) for scale in (0, 1, 3)]
+    meg = [_reference(noisy[at], f"meg:IT@{at}ms") for at in range(3)]
+    timed = [dataclasses.replace(one, time=float(at)) for at, one in enumerate(meg)]
+    asked = Asked(draws=100, choose="none", correction=correction)
+    others = [_reference(noisy[1], "meg:V4"), _reference(noisy[2], "meg:V4@home")]
+    measures = ["pearson", "cosine"]
+    found = inference(_run(), [*timed, *others], measures=measures, asked=asked)
+    bare = dataclasses.replace(asked, correction="none")
+    raw = inference(_run(), timed, measures=measures, asked=bare)
+    tests = [("scores", "p_corrected"), ("scores", "p_ceiling"), ("comparisons", "p_corrected")]
+    for (name, of), measure in itertools.product(tests, measures):
+        both = getattr(found, name), getattr(raw, name)
+        table, plain = (one[one["measure"] == measure] for one in both)
+        rows = table[table["reference"].str.startswith("meg:IT")]
+        assert len(rows) == len(plain) == 9
+        np.testing.assert_allclose(rows[of], corrected(plain[of], correction=correction))
+    for reference in ("meg:V4", "meg:V4@home"):
+        rows = found.comparisons[found.comparisons["reference"] == reference]
+        rows = rows[rows["measure"] == "pearson"]
+        wanted = corrected(rows["p_value"], correction=correction)
+        np.testing.assert_allclose(rows["p_corrected"], wanted)
 
 
 def test_the_tables_say_which_part_chose_what() -> None:
