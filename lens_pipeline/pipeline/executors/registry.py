@@ -70,11 +70,22 @@ def _one_by_one(
                     work = work or stack.enter_context(setup(name))
                     result = work(task, report)
                 except Exception as error:
+                    if _is_interrupt(error):
+                        raise KeyboardInterrupt from error
                     if failed is None:
                         raise
                     failed(name, task, error)
                 else:
                     yield result
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Say whether Ctrl-C is behind an error: inside a lock of Python's it ends as the lock's."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 @contextmanager

@@ -2,13 +2,22 @@
 
 import functools
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lens_pipeline.errors import StimulusError
-from lens_pipeline.pipeline.executors.registry import BATCH, EXECUTORS, IN_PROCESS, unreported
+from lens_pipeline.pipeline.executors.registry import (
+    BATCH,
+    EXECUTORS,
+    IN_PROCESS,
+    Report,
+    Work,
+    unreported,
+)
 from lens_pipeline.pipeline.sections.executor import ExecutorConfig
 from tests.pipeline.toys import squaring
 
@@ -95,3 +104,24 @@ def test_no_tasks_give_no_results(name: str, tmp_path: Path) -> None:
     with EXECUTORS[name](ExecutorConfig(name)) as carry_out:
         results = carry_out({"a": []}, functools.partial(squaring, tmp_path), report=unreported)
         assert list(results) == []
+
+
+def test_ctrl_c_inside_a_lock_is_no_failure_of_a_task() -> None:
+    """The lock's own error, raised while Ctrl-C is, ends the run and is told to nobody."""
+
+    @contextmanager
+    def locked(_name: str) -> Iterator[Work]:
+        def work(_task: int, _report: Report) -> None:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                threading.Lock().release()
+
+        yield work
+
+    told: list[object] = []
+    with EXECUTORS["serial"](ExecutorConfig("serial")) as carry_out:
+        for failed in (None, lambda *failure: told.append(failure)):
+            with pytest.raises(KeyboardInterrupt):
+                list(carry_out({"a": TASKS}, locked, report=unreported, failed=failed))
+    assert not told
