@@ -52,8 +52,9 @@ def read_contents(folder: Path, record: Mapping[str, Any] | None = None) -> RunC
         record = record or json.loads((folder / "record.json").read_text(encoding="utf-8"))
         config = (folder / "config.yaml").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
+        why = "" if isinstance(error, FileNotFoundError) else f" ({error})"
         raise StoreError(
-            f"There is no run to report on in {folder} ({error}); give the run's command first."
+            f"There is no run to report on in {folder}{why}; give the run's command first."
         ) from error
     if not record.get("analysis"):
         raise StoreError(

@@ -238,7 +238,8 @@ def _computation(record: Mapping[str, Any], config: Mapping[str, Any]) -> Iterat
     runtime = config["runtime"]
     yield "mode", f"{runtime.get('mode', 'exact')}, device {runtime['device']}"
     yield "threads", f"{runtime['threads']} a worker, batches of {runtime['batch_size']}"
-    yield "executor", f"{config['executor']['name']}, {config['executor']['workers']} workers"
+    workers = config["executor"]["workers"]
+    yield "executor", f"{config['executor']['name']}, {workers} worker{'s' * (workers != 1)}"
     structure, n = record["structure"], record["stimuli"]["n"]
     if record.get("slices"):
         yield "tasks", f"{len(record['slices'])}, one shard each"

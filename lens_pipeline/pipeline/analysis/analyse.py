@@ -188,6 +188,6 @@ def _write_tables(folder: Path, compared: Compared) -> None:
         (LAYERS, compared.layers, True),
     ):
         with replacing(folder / name) as temporary:
-            table.to_csv(temporary, index=index)
+            table.to_csv(temporary, index=index, index_label="layer:pass")
     with replacing((folder / SCORES).with_suffix(".parquet")) as temporary:
         compared.scores.to_parquet(temporary, index=False)

@@ -93,7 +93,7 @@ def _write_encoding(
 
 def _write(table: pd.DataFrame, path: Path, *, index: bool = False) -> None:
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=index)
+        table.to_csv(temporary, index=index, index_label="layer:pass")
 
 
 def write_windows(config: Config, scores: pd.DataFrame, folder: Path) -> None:
