@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,15 +134,15 @@ def _jobs(folder: Path) -> list[Path]:
 
 
 def _identical(first: Path, second: Path) -> bool:
+    """Compare names, labels, attributes and every value; HDF5 may place them as it likes."""
     import xarray as xr
 
-    if (first / "rdms.nc").read_bytes() != (second / "rdms.nc").read_bytes():
-        return False
-    with (
-        xr.open_datatree(first / "activations.nc") as one,
-        xr.open_datatree(second / "activations.nc") as other,
-    ):
-        return bool(one.identical(other))
+    with ExitStack() as files:
+        pairs = [
+            [files.enter_context(read(folder / name)) for folder in (first, second)]
+            for name, read in (("rdms.nc", xr.open_dataset), ("activations.nc", xr.open_datatree))
+        ]
+        return all(one.identical(other) for one, other in pairs)
 
 
 if __name__ == "__main__":
