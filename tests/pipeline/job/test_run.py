@@ -36,11 +36,19 @@ from pathlib import Path
 
 class Deadly(Tiny):
     def forward(self, x):
-        deadly = Path("deadly")
-        if deadly.exists() and deadly.read_text() != str(os.getpid()):
-            deadly.unlink()
+        if self.takes("deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(x)
+
+    def takes(self, name):
+        # of several processes that find the file, one can delete it
+        try:
+            if Path(name).read_text() == str(os.getpid()):
+                return False
+            Path(name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 def deadly_net():
     torch.manual_seed(0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xarray as xr
 from threadpoolctl import threadpool_info
 
 from lens_pipeline.errors import LensError, StoreError
@@ -179,7 +180,8 @@ def test_dask_workers_conclude_a_job_or_say_why_not(
     (folder,) = job_folders(nets / "out")
     before = read_record(folder)
     assert before
-    wanted = (folder / "rdms.nc").read_bytes()
+    with xr.open_dataset(folder / "rdms.nc") as wanted:
+        wanted.load()
     (folder / "rdms.nc").unlink()
     write_record(folder, replace(before, outputs={}, seconds={"activations": 9.0}))
     shards = tuple(part.key for part in before.slices)
@@ -197,7 +199,8 @@ def test_dask_workers_conclude_a_job_or_say_why_not(
         gone.set()
     assert list(record.failures()) == ["b"]
     assert "Another run has changed" in record.failures()["b"]
-    assert (folder / "rdms.nc").read_bytes() == wanted
+    with xr.open_dataset(folder / "rdms.nc") as found:
+        assert found.identical(wanted)
     after = read_record(folder)
     assert after
     assert after.outputs.keys() == before.outputs.keys()
