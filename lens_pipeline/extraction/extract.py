@@ -88,7 +88,8 @@ def extract(
     PostfunctionError, StoreError if the shard cannot be written, and BudgetError where the memory
     does not suffice for one stimulus.
     """
-    work = _Work(task, loaded, structure, compile_chain(_unchanged_chain(task)))
+    chain = compile_chain(_unchanged_chain(task))
+    work = _Work(task, loaded, structure, chain, _storages(loaded.module))
     path = shard_path(into.folder, task_key(task))
     size = even_size(len(task.ids), task.runtime.batch_size)
     halved_to = None
@@ -118,6 +119,8 @@ class _Work:
     loaded: LoadedModel
     structure: Structure
     chain: Application
+    # addresses of the memory of the module's parameters and buffers
+    state: frozenset[int]
 
 
 def _write_all(
@@ -189,8 +192,7 @@ def _computed(
             values = forward(whole.to(work.task.runtime.device))
         with torch.no_grad():
             # Rows are written while the next batch runs, which may write to the state.
-            state = _storages(work.loaded.module)
-            owned = {op: _owned(value, state) for op, value in values.items()}
+            owned = {op: _owned(value, work.state) for op, value in values.items()}
             rows = _rows(owned, work.structure, work.chain)
     return {layer: array[:n] for layer, array in rows.items()}
 
